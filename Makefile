@@ -1,0 +1,62 @@
+# A fresh machine needs python3.11, pip, make and git; everything else is brought here.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+UV := .tools/bin/uv
+RUN := .venv/bin
+EXAMPLE ?= examples/flights
+
+# Compiled bytecode halves the start-up of TFX; some environments switch it off.
+unexport PYTHONDONTWRITEBYTECODE
+export UV_COMPILE_BYTECODE := 1
+export UV_PYTHON_DOWNLOADS := never
+export TF_CPP_MIN_LOG_LEVEL := 2
+
+.PHONY: install demo test soak lint format bench docs docs-full screenshot browser clean
+
+install: .venv/.synced ## the environment, from uv.lock
+
+$(UV):
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: $(PYTHON) was not found. Name it with make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5'
+
+.venv/.synced: uv.lock pyproject.toml | $(UV)
+	$(UV) sync --frozen --quiet --python $(PYTHON)
+	@touch $@
+
+demo: install ## real flights to a gated, pushed model and a report
+	$(RUN)/tandem run $(EXAMPLE)/config.yaml
+
+test: install ## every test that is not a long sweep
+	$(RUN)/python -m pytest -m "not soak"
+
+soak: install ## the long sweeps too
+	$(RUN)/python -m pytest
+
+lint: install ## style, types, import contracts
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+
+format: install
+	$(RUN)/ruff check --fix .
+	$(RUN)/ruff format .
+
+docs: install ## the generated pages
+	$(RUN)/python -m pipeline.config.reference
+
+docs-full: install ## every command of the README, on all rows
+	$(RUN)/python -m pytest tests/contract/test_readme.py --all-rows
+
+bench: install ## every table of docs/benchmarks.md
+	$(RUN)/python -m benchmarks
+
+browser: ## headless Chromium, for the browser tests and the screenshot (Debian)
+	apt-get update -qq && apt-get install -y -qq chromium
+
+screenshot: install ## docs/images, from the newest run of the demo
+	$(RUN)/python docs/screenshot.py
+
+clean:
+	rm -rf .venv .tools

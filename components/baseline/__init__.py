@@ -1,0 +1,1 @@
+"""Finds the model to compare with: the newest blessed version, or a constant prediction."""

@@ -1,0 +1,46 @@
+"""The baseline component."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tfx.dsl.components.base import executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.adapter import Component
+from components.baseline.executor import Executor
+
+
+class BaselineSpec(ComponentSpec):
+    """Training summary in, baseline model out."""
+
+    PARAMETERS: ClassVar = {
+        "serving_root": ExecutionParameter(type=str),
+        "registry_root": ExecutionParameter(type=str),
+        "name": ExecutionParameter(type=str),
+        "registry_state": ExecutionParameter(type=str, optional=True),
+        "fingerprint": ExecutionParameter(type=str, optional=True),
+    }
+    INPUTS: ClassVar = {"model_run": ChannelParameter(type=standard_artifacts.ModelRun)}
+    OUTPUTS: ClassVar = {"baseline_model": ChannelParameter(type=standard_artifacts.Model)}
+
+
+class Baseline(Component):
+    """Copies the newest blessed model, or exports the constant prediction where there is none.
+
+    The output carries the integer properties `is_prior` (0 or 1) and `version` (0 for none), and the texts
+    `model_digest` and `unreadable` (why the model that the registry names cannot be used; empty if it can).
+
+    Args:
+        model_run: channel with the training summary (feature specification, label statistics).
+        serving_root: directory of all served models.
+        registry_root: directory of all registries.
+        name: name of the served model.
+        registry_state: `registry_state(...).baseline`, so that a push or a rollback makes the step run again.
+            Defaults to `""`.
+        fingerprint: of sources and libraries, for the cache key. Defaults to `""`.
+    """
+
+    SPEC_CLASS = BaselineSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)

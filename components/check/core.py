@@ -1,0 +1,110 @@
+"""Decides whether the data may be trained on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+from components.check.drift import Statistics, distances, outliers
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """What the checks found; `errors` stop the run."""
+
+    errors: tuple[str, ...]
+    warnings: tuple[str, ...]
+    anomalies: tuple[Mapping[str, Any], ...]
+    drift: tuple[Mapping[str, Any], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return dataclasses.asdict(self)
+
+
+def _anomalies(split: str, anomalies: anomalies_pb2.Anomalies) -> Iterable[dict[str, Any]]:
+    for name, info in sorted(anomalies.anomaly_info.items()):
+        yield {
+            "column": name,
+            "split": split,
+            "severity": anomalies_pb2.AnomalyInfo.Severity.Name(info.severity).lower(),
+            "short": info.short_description,
+            "description": info.description,
+        }
+
+
+def _compare(kind: str, old: Statistics, new: Statistics, limit: float | None) -> Iterable[dict[str, Any]]:
+    for distance in sorted(distances(old, new), key=lambda item: (-item.value, item.column)):
+        verdict = "reported" if limit is None else "fail" if distance.value > limit else "pass"
+        yield {
+            "column": distance.column,
+            "kind": kind,
+            "measure": distance.measure,
+            "value": distance.value,
+            "limit": limit,
+            "verdict": verdict,
+        }
+
+
+def examine(
+    anomalies: Mapping[str, anomalies_pb2.Anomalies],
+    statistics: Mapping[str, Statistics],
+    previous: Statistics | None,
+    check: Mapping[str, Any],
+    label: str,
+) -> Findings:
+    """Collects anomalies, drift, skew, outliers and sizes.
+
+    Args:
+        anomalies: of the stock ExampleValidator, by split.
+        statistics: of the stock StatisticsGen, by split; `train` and `eval` are needed.
+        previous: statistics of the `train` split of the span before, or `None`.
+        check: the `check` section of the configuration.
+        label: label column; it must vary in the `train` split.
+
+    Returns:
+        Everything found; error-level anomalies, exceeded limits, too few rows and a constant label are errors.
+    """
+    found = [entry for split, items in sorted(anomalies.items()) for entry in _anomalies(split, items)]
+    errors = [
+        f"column '{entry['column']}' of {entry['split']}: {entry['short']}: {entry['description']}"
+        for entry in found
+        if entry["severity"] == "error"
+    ]
+    warnings = []
+    for split in ("train", "eval"):
+        rows = max((int(d.num_examples) for d in statistics[split].datasets), default=0) if split in statistics else 0
+        if rows < check["min_rows"]:
+            errors.append(f"split {split}: expected at least {check['min_rows']} rows. Received: rows={rows}")
+    drift: list[dict[str, Any]] = []
+    if "train" in statistics and "eval" in statistics:
+        drift += _compare("skew", statistics["train"], statistics["eval"], check["drift"]["skew"])
+    if "train" in statistics and previous is not None:
+        drift += _compare("drift", previous, statistics["train"], check["drift"]["drift"])
+    errors += [
+        f"column '{entry['column']}': {entry['kind']} {entry['value']:.3f} ({entry['measure']}) is above the limit "
+        f"{entry['limit']:g}"
+        for entry in drift
+        if entry["verdict"] == "fail"
+    ]
+    if "train" in statistics:
+        errors += _constant_label(statistics["train"], label)
+        warnings += [
+            f"column '{name}': {value:g} lies far outside its quartiles {low:g} to {high:g}"
+            for name, value, low, high in outliers(statistics["train"], check["outlier_iqr"])
+            if name != label
+        ]
+    return Findings(tuple(errors), tuple(warnings), tuple(found), tuple(drift))
+
+
+def _constant_label(train: Statistics, label: str) -> list[str]:
+    for dataset in train.datasets:
+        for feature in dataset.features:
+            if (feature.name or feature.path.step[0]) == label and feature.HasField("num_stats"):
+                numbers = feature.num_stats
+                if numbers.min == numbers.max:
+                    return [f"label '{label}' has one value only in the train split: {numbers.min:g}"]
+    return []

@@ -1,0 +1,62 @@
+"""Stops the run before training when the data is not fit for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from absl import logging
+
+from components.adapter import (
+    Artifacts,
+    directory,
+    only,
+    read_anomalies,
+    read_statistics,
+    split_names,
+)
+from components.adapter import Executor as BaseExecutor
+from components.check.core import examine
+from trainer.errors import TandemError
+from trainer.storage import write_json
+
+_SHOWN = 10
+
+
+class Executor(BaseExecutor):
+    """Reads `statistics` and `anomalies`, writes `report/check.json`."""
+
+    def run(self, inputs: Artifacts, outputs: Artifacts, properties: Mapping[str, Any]) -> None:
+        """Examines the data.
+
+        Raises:
+            TandemError: `DATA-001` if the data must not be trained on.
+        """
+        statistics_uri, anomalies_uri = directory(inputs, "statistics"), directory(inputs, "anomalies")
+        statistics, anomalies = {}, {}
+        for split in split_names(only(inputs, "statistics")):
+            found = read_statistics(statistics_uri, split)
+            if found is not None:
+                statistics[split] = found
+            problems = read_anomalies(anomalies_uri, split)
+            if problems is not None:
+                anomalies[split] = problems
+        previous_uri = properties["previous_statistics"]
+        previous = read_statistics(previous_uri, "train") if previous_uri else None
+        findings = examine(
+            anomalies, statistics, previous, json.loads(properties["check"]), properties["label"]
+        )
+        for warning in findings.warnings:
+            logging.warning("%s", warning)
+        if findings.errors:
+            listed = "; ".join(findings.errors[:_SHOWN])
+            more = len(findings.errors) - _SHOWN
+            raise TandemError(
+                "DATA-001",
+                f"Expected data like the kept schema. Received: {listed}" + (f"; {more} more" if more > 0 else ""),
+                "Correct the data, or review the change with `tandem schema diff` and keep it with "
+                "`tandem schema accept`.",
+                exit_status=2,
+            )
+        write_json(directory(outputs, "report") / "check.json", findings.to_dict())

@@ -1,0 +1,1 @@
+"""Reads rows from files and writes them as split, typed tf.Examples."""

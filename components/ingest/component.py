@@ -1,0 +1,72 @@
+"""The TFX component that reads the data."""
+
+from __future__ import annotations
+
+from tfx import types
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.types import component_spec, standard_artifacts
+
+from components.ingest.executor import Executor
+
+
+class IngestSpec(component_spec.ComponentSpec):
+    """No inputs; one Examples artifact."""
+
+    PARAMETERS = {  # noqa: RUF012
+        "data": component_spec.ExecutionParameter(type=str),
+        "label": component_spec.ExecutionParameter(type=str),
+        "task": component_spec.ExecutionParameter(type=str),
+        "features": component_spec.ExecutionParameter(type=str),
+        "base_directory": component_spec.ExecutionParameter(type=str),
+        "input_fingerprint": component_spec.ExecutionParameter(type=str),
+        "fingerprint": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS: dict[str, component_spec.ChannelParameter] = {}  # noqa: RUF012
+    OUTPUTS = {  # noqa: RUF012
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+    }
+
+
+class Ingest(base_beam_component.BaseBeamComponent):
+    """Reads files of rows into Examples with the splits `train`, `validation` and `eval`.
+
+    The output is taken from the cache when all parameters are the same, so both fingerprints are
+    parameters: of the input files, and of the code.
+
+    Args:
+        data: JSON of the data section of the config.
+        label: JSON of the label section.
+        task: `binary`, `multiclass` or `regression`.
+        features: JSON of the feature sections by column.
+        base_directory: directory of the config file, to which paths are relative.
+        input_fingerprint: digest of the input, from `fingerprint.fingerprint`.
+        fingerprint: digest of the code and its libraries; only part of the cache key.
+    """
+
+    SPEC_CLASS = IngestSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(
+        self,
+        data: str,
+        label: str,
+        task: str,
+        features: str,
+        base_directory: str,
+        input_fingerprint: str,
+        fingerprint: str,
+    ) -> None:
+        examples = types.Channel(type=standard_artifacts.Examples)
+        super().__init__(
+            spec=IngestSpec(
+                data=data,
+                label=label,
+                task=task,
+                features=features,
+                base_directory=base_directory,
+                input_fingerprint=input_fingerprint,
+                fingerprint=fingerprint,
+                examples=examples,
+            )
+        )
+        self.with_id("ingest")

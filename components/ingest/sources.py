@@ -1,0 +1,162 @@
+"""Finding the files of a data set and opening them, compressed or not."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import glob
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+
+from components.ingest.problems import data_error
+
+_COMPRESSION_SUFFIXES: Final = (".gz", ".bz2", ".zip", ".zst")
+_FORMAT_OF_SUFFIX: Final = {
+    ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",
+    ".tfrecord": "tfrecord", ".tfrecords": "tfrecord",
+}  # fmt: skip
+_MAGIC: Final = ((b"\x1f\x8b", "gzip"), (b"BZh", "bz2"), (b"\x28\xb5\x2f\xfd", "zstd"))
+_READ_ERRORS: Final = (OSError, EOFError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One file to read.
+
+    Args:
+        path: where it is.
+        name: how reports and errors call it, relative to the config where possible.
+        format: `csv`, `parquet` or `tfrecord`.
+        split: the split it belongs to, if the split is by files.
+    """
+
+    path: Path
+    name: str
+    format: str
+    split: str | None = None
+
+
+def format_of(path: Path) -> str | None:
+    """The format by file name, compression suffix aside; none if the name tells nothing."""
+    name = path.name.lower()
+    for suffix in _COMPRESSION_SUFFIXES:
+        name = name.removesuffix(suffix)
+    if "tfrecord" in name:
+        return "tfrecord"
+    return _FORMAT_OF_SUFFIX.get(Path(name).suffix)
+
+
+def relative_name(path: Path, base: Path) -> str:
+    """`path` relative to `base`, or its plain name if it lies elsewhere."""
+    try:
+        return path.resolve().relative_to(base.resolve()).as_posix()
+    except ValueError:
+        return path.name
+
+
+def _visible(path: Path, root: Path) -> bool:
+    return path.is_file() and not any(part[0] in "._" for part in path.relative_to(root).parts)
+
+
+def _expand(path: Path, file_format: str) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = [file for file in path.rglob("*") if _visible(file, path)]
+    return [file for file in files if file_format != "auto" or format_of(file)]
+
+
+def find(pattern: str, file_format: str, base: Path, split: str | None = None) -> list[Source]:
+    """Lists the files of a path, directory or glob, in name order.
+
+    In a directory, files and directories that begin with `.` or `_` are passed over, and so are files of
+    unknown format when `file_format` is `auto`.
+
+    Raises:
+        TandemError: `INGEST-002` if nothing matches.
+    """
+    full = base / pattern
+    if full.exists():
+        files = _expand(full, file_format)
+    else:
+        matches = glob.glob(pattern, root_dir=base, recursive=True)  # noqa: PTH207
+        files = [file for match in matches for file in _expand(base / match, file_format)]
+    if not files:
+        kind = "a directory with data files" if full.is_dir() else "at least one file"
+        raise data_error(
+            "INGEST-002",
+            f"expected {kind}. Received: path={pattern}, looked in {base}.",
+            "Correct `data.path`; it is relative to the config file.",
+        )
+    return [
+        Source(
+            path=file,
+            name=relative_name(file, base),
+            format=file_format if file_format != "auto" else (format_of(file) or _sniff(file)),
+            split=split,
+        )
+        for file in sorted(set(files))
+    ]
+
+
+def _sniff(path: Path) -> str:
+    with path.open("rb") as file:
+        return "parquet" if file.read(4) == b"PAR1" else "csv"
+
+
+def damaged(name: str, error: Exception | str) -> Exception:
+    """The error for a file that cannot be read to its end."""
+    return data_error(
+        "INGEST-009",
+        f"expected a whole, readable file. Received: file={name} ({error}).",
+        "Copy or download it again, or set `data.format`.",
+    )
+
+
+def check_not_empty(source: Source) -> None:
+    """Raises `INGEST-003` if the file has no bytes, `INGEST-002` if it is not there."""
+    if not source.path.is_file():
+        raise data_error("INGEST-002", f"expected a file. Received: {source.name}.")
+    if source.path.stat().st_size == 0:
+        raise data_error(
+            "INGEST-003", f"expected a file with rows. Received: file={source.name}, 0 bytes.",
+            "Remove the file or write it again.",
+        )  # fmt: skip
+
+
+@contextlib.contextmanager
+def reading(source: Source) -> Iterator[None]:
+    """Turns failures of the operating system or of a decompressor into `INGEST-009`."""
+    try:
+        yield
+    except _READ_ERRORS as error:
+        raise damaged(source.name, error) from error
+
+
+@contextlib.contextmanager
+def open_stream(source: Source) -> Iterator[Any]:
+    """Opens a file for reading bytes; compression is seen by the first bytes, not by the name.
+
+    Raises:
+        TandemError: `INGEST-009` if a zip archive does not hold exactly one file, or is damaged.
+    """
+    with source.path.open("rb") as file:
+        magic = file.read(4)
+    if magic == b"PK\x03\x04":
+        with zipfile.ZipFile(source.path) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+            if len(members) != 1:
+                raise damaged(source.name, f"a zip archive of {len(members)} files; expected one")
+            with archive.open(members[0]) as stream:
+                yield stream
+        return
+    for start, codec in _MAGIC:
+        if magic.startswith(start):
+            with pa.CompressedInputStream(pa.OSFile(str(source.path)), codec) as stream:
+                yield stream
+            return
+    with source.path.open("rb") as stream:
+        yield stream

@@ -1,0 +1,1 @@
+"""Brings a blessed model into the serving directory, atomically, and takes it back."""

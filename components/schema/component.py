@@ -1,0 +1,44 @@
+"""The schema component."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tfx.dsl.components.base import executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.adapter import Component
+from components.schema.executor import Executor
+
+
+class SchemaSpec(ComponentSpec):
+    """Statistics in, the kept schema out."""
+
+    PARAMETERS: ClassVar = {
+        "columns": ExecutionParameter(type=str),
+        "label": ExecutionParameter(type=str),
+        "check": ExecutionParameter(type=str),
+        "directory": ExecutionParameter(type=str),
+        "version": ExecutionParameter(type=int),
+        "fingerprint": ExecutionParameter(type=str),
+    }
+    INPUTS: ClassVar = {"statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics)}
+    OUTPUTS: ClassVar = {"schema": ChannelParameter(type=standard_artifacts.Schema)}
+
+
+class Schema(Component):
+    """Infers the schema in the first run and hands out the kept version afterwards.
+
+    Args:
+        statistics: channel with the statistics of the ingested examples.
+        columns: JSON object, storage type (`string`, `float`, `int64`) by column.
+        label: label column.
+        check: JSON of the `check` section of the configuration.
+        directory: where versions are kept.
+        version: the version to use; the first run creates version 1.
+        fingerprint: of sources and libraries, for the cache key.
+    """
+
+    SPEC_CLASS = SchemaSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)

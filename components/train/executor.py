@@ -1,0 +1,50 @@
+"""Hands the trainer plain files, a feature specification and the transform graph."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from components.adapter import Artifacts, directory, split_files
+from components.adapter import Executor as BaseExecutor
+from components.train.progress import current
+from trainer.checkpoints import discard
+from trainer.loop import RunSpec, run
+from trainer.spec import FeatureSpec, ModelSpec, TrainSpec
+from transforms.tabular import feature_spec
+
+
+class Executor(BaseExecutor):
+    """Reads `examples`, `transformed_examples` and `transform_graph`; writes `model` and `model_run`."""
+
+    def run(self, inputs: Artifacts, outputs: Artifacts, properties: Mapping[str, Any]) -> None:
+        """Trains, or goes on from the checkpoints of a training that was interrupted."""
+        transformed = directory(inputs, "transformed_examples")
+        graph = directory(inputs, "transform_graph")
+        features = feature_spec(str(graph), json.loads(properties["plan"]))
+        checkpoints = _checkpoint_directory(properties, str(transformed))
+        run(
+            RunSpec(
+                features=FeatureSpec.from_json(features),
+                model=ModelSpec.from_json(json.loads(properties["model_config"])),
+                train=TrainSpec.from_json(json.loads(properties["train"])),
+                train_files=tuple(split_files(transformed, "train")),
+                validation_files=tuple(split_files(transformed, "validation")),
+                eval_raw_files=tuple(split_files(directory(inputs, "examples"), "eval")),
+                recorded_requests=int(properties["recorded_requests"]),
+                transform_graph_dir=str(graph),
+                checkpoint_dir=str(checkpoints),
+                output_dir=str(directory(outputs, "model")),
+                run_dir=str(directory(outputs, "model_run")),
+            ),
+            current(),
+        )
+        discard(checkpoints)
+
+
+def _checkpoint_directory(properties: Mapping[str, Any], transformed: str) -> Path:
+    key = json.dumps([sorted((k, str(v)) for k, v in properties.items()), transformed])
+    return Path(properties["checkpoint_root"]) / hashlib.sha256(key.encode()).hexdigest()[:16]

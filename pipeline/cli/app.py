@@ -1,0 +1,27 @@
+"""All commands. Nothing here imports TensorFlow or TFX: commands that need them import them when called."""
+
+from __future__ import annotations
+
+import typer
+
+from pipeline.cli import configs, data, doctor, models, run, runs
+
+app = typer.Typer(
+    name="tandem",
+    help="From a CSV and one config file to a gated, served model and a report.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("init")(data.init)
+app.command("run")(run.run)
+app.command("resume")(run.resume)
+app.command("report")(runs.report)
+app.command("rollback")(models.rollback)
+app.command("predict")(models.predict)
+app.command("doctor")(doctor.doctor)
+app.add_typer(configs.app, name="config")
+app.add_typer(runs.app, name="runs")
+app.add_typer(data.schema_app, name="schema")
+app.add_typer(models.gate_app, name="gate")

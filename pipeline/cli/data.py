@@ -1,0 +1,68 @@
+"""`tandem init` and `tandem schema`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.options import ConfigArgument, RootOption
+
+schema_app = typer.Typer(help="Review the kept schema of a pipeline.", no_args_is_help=True)
+
+
+def init(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="CSV or Parquet file, directory or glob.")],
+    label: Annotated[str, typer.Option("--label", metavar="COL", help="Column to predict.")],
+    time: Annotated[
+        str | None, typer.Option("--time", metavar="COL", help="Time of a row; splits go by time.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Config file to write; NAME.yaml.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Infer a working config from data with a label column."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from pipeline.init import infer, to_yaml
+    from trainer.errors import TandemError
+    from trainer.storage import write_atomic
+
+    inference = infer(data, label, time, None)
+    target = output or Path(f"{inference.config.name}.yaml")
+    if target.exists() and not force:
+        raise TandemError(
+            "INIT-020",
+            f"Expected a new file. Received: {target}, which exists",
+            "Name another one with -o, or replace it with --force.",
+            exit_status=2,
+        )
+    write_atomic(target, to_yaml(inference, target.resolve().parent))
+    console = Console(highlight=False, soft_wrap=True)
+    config = inference.config
+    console.print(f"[bold]{escape(str(target))}[/]: {config.task}, {len(config.features)} features")
+    for note in inference.notes:
+        console.print(f"  note     {escape(note)}")
+    for warning in inference.warnings:
+        console.print(f"  [yellow]warning[/]  {escape(warning)}")
+    console.print(f"next  [bold]tandem run {escape(str(target))}[/]")
+
+
+@schema_app.command()
+def diff(config: ConfigArgument, root: RootOption = None) -> None:
+    """What the newest data would change in the kept schema."""
+    from pipeline.schema_review import changes
+
+    lines = changes(config, root)
+    typer.echo("\n".join(lines) if lines else "no difference")
+
+
+@schema_app.command()
+def accept(config: ConfigArgument, root: RootOption = None) -> None:
+    """Keep the schema of the newest data as the next version."""
+    from pipeline.schema_review import accept as keep
+
+    typer.echo(f"kept as version {keep(config, root)}")

@@ -1,0 +1,81 @@
+"""Live progress: one display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+_HEARTBEAT_SECONDS = 15.0
+_MARKS = {"ran": "[green]✓[/]", "cached": "[cyan]=[/]", "failed": "[red]✗[/]"}
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+class ConsoleWatcher:
+    """Shows the steps of a run and the progress of training.
+
+    Args:
+        console: where to write.
+        live: the live display of a terminal; `None` writes lines.
+    """
+
+    def __init__(self, console: Console, live: Live | None) -> None:
+        self._console = console
+        self._live = live
+        self._last = time.monotonic()
+
+    def note(self, text: str) -> None:
+        """Shows what is going on before the first step."""
+        if self._live is not None:
+            self._live.update(Spinner("dots", Text.from_markup(text)), refresh=True)
+        else:
+            self._console.print(text)
+
+    def step_started(self, name: str, index: int, count: int) -> None:
+        """A step begins."""
+        if self._live is not None:
+            self._live.update(Spinner("dots", f"[{index + 1}/{count}] {name}"), refresh=True)
+        self._position = f"[{index + 1}/{count}]"
+
+    def step_finished(self, step: Any) -> None:
+        """A step has ended."""
+        detail = (
+            "cached"
+            if step.state == "cached"
+            else f"{step.seconds:6.1f} s  {step.peak_rss_bytes / 2**30:.1f} GiB"
+        )
+        self._console.print(f"{_MARKS[step.state]} {step.name:<11} {detail}")
+
+    def training(
+        self, step: int, steps_total: int, examples_per_second: float, eta_seconds: float, loss: float
+    ) -> None:
+        """Progress of training; a line now and then where there is no terminal."""
+        text = (
+            f"train {step}/{steps_total} steps, loss {loss:.4f}, "
+            f"{examples_per_second:,.0f} examples/s, {_clock(eta_seconds)} to go"
+        )
+        if self._live is not None:
+            self._live.update(Spinner("dots", text))
+        elif time.monotonic() - self._last >= _HEARTBEAT_SECONDS:
+            self._last = time.monotonic()
+            self._console.print(text)
+
+
+@contextmanager
+def watcher_for(console: Console) -> Iterator[ConsoleWatcher]:
+    """A watcher that fits where `console` writes."""
+    if not console.is_terminal:
+        yield ConsoleWatcher(console, None)
+        return
+    with Live(console=console, transient=True, refresh_per_second=8) as live:
+        yield ConsoleWatcher(console, live)

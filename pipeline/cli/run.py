@@ -1,0 +1,110 @@
+"""`tandem run` and `tandem resume`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.options import ConfigArgument, JsonOption, RootOption, RunArgument, SetOption, existing_root
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+    from pipeline.root import Root
+    from pipeline.runs.store import Run
+
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Also show what libraries log.")]
+
+
+def run(
+    config: ConfigArgument,
+    root: RootOption = None,
+    overrides: SetOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check config and inputs, show the steps, run nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Run the pipeline: ingest, check, transform, train, evaluate, gate, push, report."""
+    from pipeline.config import load
+    from pipeline.root import Root
+
+    loaded = load(config, overrides or [])
+    place = Root.beside(config, root)
+    if dry_run:
+        _show_steps(loaded, config.resolve().parent, place, as_json)
+        return
+    _execute(loaded, config.resolve().parent, place, None, as_json, verbose)
+
+
+def resume(
+    run_id: RunArgument = None,
+    root: RootOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Go on with a run that failed or was killed; finished steps are not run again."""
+    from pipeline.config import load
+    from pipeline.runs.store import RunStore
+
+    place = existing_root(root)
+    found = RunStore(place).find(run_id)
+    _execute(load(found.config_path), found.config_directory(), place, found, as_json, verbose)
+
+
+def _show_steps(config: Config, directory: Path, root: Root, as_json: bool) -> None:
+    from rich.console import Console
+
+    from pipeline.cli.dry_run import describe
+
+    described = describe(config, directory, root)
+    if as_json:
+        typer.echo(json.dumps(described, indent=2))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"[bold]{config.name}[/]: {config.task}, {len(config.features)} features, root {root.path}")
+    for file in described["inputs"]:
+        console.print(f"  input  {file}")
+    for step in described["steps"]:
+        console.print(f"  step   {step['name']:<11} {step['does']}")
+    for rule in described["gate"]:
+        console.print(f"  gate   {rule}")
+
+
+def _execute(
+    config: Config, directory: Path, root: Root, existing: Run | None, as_json: bool, verbose: bool
+) -> None:
+    from rich.console import Console
+
+    from pipeline.cli.progress import watcher_for
+    from pipeline.cli.quiet import quiet_stderr
+
+    console = Console(highlight=False, soft_wrap=True, stderr=as_json)
+    with watcher_for(console) as watcher:
+        watcher.note(f"[bold]{config.name}[/]: loading libraries")
+        with quiet_stderr():
+            from pipeline.execute import execute
+
+        result = execute(config, directory, root, watcher, existing, verbose)
+    error = result.summary["error"]
+    if as_json:
+        typer.echo(json.dumps(result.summary, indent=2, sort_keys=True))
+    elif error is None:
+        from pipeline.report.terminal import summary_lines
+
+        console.print(summary_lines(result.view))
+    if error is not None:
+        from pipeline.cli.failures import report_failure
+        from trainer.errors import TandemError
+
+        log = result.run.directory / error["log"]
+        report_failure(
+            TandemError(error["code"], error["message"], error["hint"]),
+            str(log) if log.exists() else None,
+            error["command"],
+        )
+    console.print(f"report  {result.run.report_path}")
+    raise typer.Exit(result.exit_status)

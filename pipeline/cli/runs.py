@@ -1,0 +1,125 @@
+"""`tandem runs` and `tandem report`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.cli.options import JsonOption, RootOption, RunArgument, existing_root
+
+if TYPE_CHECKING:
+    from pipeline.runs.store import Run
+
+app = typer.Typer(help="List, show and compare runs.", no_args_is_help=True)
+
+_HEADLINE = ("auc", "accuracy", "log_loss", "rmse")
+
+
+def _find(root: Any, run_id: str | None) -> Run:
+    from pipeline.runs.store import RunStore
+
+    return RunStore(existing_root(root)).find(run_id)
+
+
+def _headline(metrics: dict[str, Any]) -> str:
+    candidate = metrics.get("candidate") or {}
+    return "  ".join(
+        f"{name} {candidate[name]:.4f}" for name in _HEADLINE if isinstance(candidate.get(name), int | float)
+    )
+
+
+@app.command("list")
+def list_runs(root: RootOption = None, as_json: JsonOption = False) -> None:
+    """All runs, newest first."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from pipeline.runs.store import RunStore
+
+    summaries = [run.summary() for run in reversed(RunStore(existing_root(root)).all())]
+    if as_json:
+        typer.echo(json.dumps(summaries, indent=2, sort_keys=True))
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("run", "pipeline", "status", "version", "seconds", "metrics"):
+        table.add_column(heading, no_wrap=heading == "run")
+    for summary in summaries:
+        version, seconds = summary.get("pushed_version"), summary.get("seconds")
+        table.add_row(
+            summary["run_id"],
+            summary.get("name") or "",
+            summary["status"],
+            "" if version is None else str(version),
+            "" if seconds is None else f"{seconds:.0f}",
+            _headline(summary.get("metrics") or {}),
+        )
+    Console(highlight=False).print(table)
+
+
+@app.command()
+def show(run_id: RunArgument = None, root: RootOption = None, as_json: JsonOption = False) -> None:
+    """How a run went."""
+    from rich.console import Console
+
+    from pipeline.report.terminal import summary_lines
+
+    run = _find(root, run_id)
+    if as_json:
+        typer.echo(json.dumps(run.summary(), indent=2, sort_keys=True))
+        return
+    Console(highlight=False, soft_wrap=True).print(summary_lines(run.view() or {"summary": run.summary()}))
+
+
+@app.command()
+def diff(
+    first: Annotated[str, typer.Argument(metavar="RUN", help="Run id or its beginning.")],
+    second: Annotated[str, typer.Argument(metavar="RUN", help="Run id or its beginning.")],
+    root: RootOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Config fields, fingerprints and metrics in which two runs differ."""
+    from pipeline.config import diff as difference
+    from pipeline.config import load
+
+    runs = [_find(root, name) for name in (first, second)]
+    changes = difference(*[load(run.config_path) for run in runs])
+    rows = [("config", change.path, change.old, change.new) for change in changes]
+    summaries = [run.summary() for run in runs]
+    parts = [
+        (kind, [pick(summary) for summary in summaries])
+        for kind, pick in (
+            ("metric", lambda s: (s.get("metrics") or {}).get("candidate") or {}),
+            ("fingerprint", lambda s: s.get("fingerprints") or {}),
+            ("rows", lambda s: s.get("rows") or {}),
+        )
+    ]
+    for kind, (old, new) in parts:
+        rows += [
+            (kind, key, old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)
+        ]
+    if as_json:
+        keys = ("kind", "path", "old", "new")
+        typer.echo(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2, default=str))
+        return
+    for kind, path, old, new in rows:
+        typer.echo(f"{kind:<11} {path}: {old} -> {new}")
+
+
+def report(
+    run_id: RunArgument = None,
+    root: RootOption = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Open it in the web browser.")] = False,
+) -> None:
+    """Write the report of a run again and say where it is."""
+    from pipeline.report import page
+
+    run = _find(root, run_id)
+    view = run.view()
+    if view is None:
+        view = {"summary": run.summary(), "config_text": run.config_path.read_text()}
+    page.write(view, run.report_path)
+    typer.echo(str(run.report_path))
+    if open_it:
+        typer.launch(run.report_path.as_uri())

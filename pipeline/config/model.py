@@ -1,0 +1,322 @@
+"""The typed configuration: the one source of every knob.
+
+Every field has a default and a description; unknown keys are refused. The models are frozen and
+round-trip through YAML text. Inner rooms never see these classes: they receive plain dictionaries
+made by `model_dump(mode="json")`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from pipeline.config.base import Fraction, Name, Section, Text, Units
+from pipeline.config.feature import CategoricalFeature as CategoricalFeature
+from pipeline.config.feature import Cross as Cross
+from pipeline.config.feature import Feature as Feature
+from pipeline.config.feature import NumericFeature as NumericFeature
+from pipeline.config.feature import TimePart as TimePart
+from pipeline.config.feature import TimestampFeature as TimestampFeature
+
+CROSS_FIELD = "cross_field"
+
+
+class Label(Section):
+    """The column to predict."""
+
+    column: str = Field(description="Name of the label column.")
+    classes: list[Text] = Field(
+        default=[],
+        description="Label values as text, in the order of their index; empty for regression. "
+        "For a binary task the second one is the positive class.",
+    )
+    missing: Literal["drop", "error"] = Field(
+        default="drop",
+        description="What to do with a row whose label is missing: `drop` leaves it out and counts it, "
+        "`error` stops the run.",
+    )
+
+
+class Split(Section):
+    """How rows are divided into `train`, `validation` (early stopping, calibration) and `eval` (the gate)."""
+
+    by: Literal["hash", "time", "files"] = Field(
+        default="hash", description="Divide by a hash of key columns, by time, or by given files."
+    )
+    key: list[str] = Field(
+        default=[],
+        description="Columns whose values are hashed (rows with equal keys stay together); "
+        "empty means the whole row.",
+    )
+    eval_fraction: Fraction = Field(
+        default=0.2, description="Share of rows for `eval` (by hash; by time when `eval_from` is not set)."
+    )
+    validation_fraction: Fraction = Field(
+        default=0.1,
+        description="Share of the remaining rows for `validation`, chosen by hash of `key` "
+        "unless `validation_from` or `validation_files` is set.",
+    )
+    eval_from: str | None = Field(
+        default=None, description="By time: first timestamp (ISO 8601) of the `eval` split."
+    )
+    validation_from: str | None = Field(
+        default=None, description="By time: first timestamp (ISO 8601) of the `validation` split."
+    )
+    train_files: str | None = Field(default=None, description="By files: glob of the `train` files.")
+    validation_files: str | None = Field(
+        default=None, description="By files: glob of the `validation` files."
+    )
+    eval_files: str | None = Field(default=None, description="By files: glob of the `eval` files.")
+
+
+class Data(Section):
+    """Where rows come from and how they are read."""
+
+    path: str | None = Field(
+        default=None,
+        description="File, directory or glob, relative to the config file. `{SPAN}`, `{VERSION}` or "
+        "`{YYYY}-{MM}-{DD}` in it select spans and versions as in TFX.",
+    )
+    prepare: str | None = Field(
+        default=None,
+        description="`file.py:function` beside the config, called with an empty output directory that it "
+        "fills with CSV or Parquet files; used in place of `path`.",
+    )
+    format: Literal["auto", "csv", "parquet", "tfrecord"] = Field(
+        default="auto", description="File format; `auto` goes by the file name, compression suffix aside."
+    )
+    delimiter: str = Field(default=",", min_length=1, max_length=1, description="CSV field delimiter.")
+    null_values: list[Text] = Field(
+        default=["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"],
+        description="CSV texts that mean a missing value.",
+    )
+    span: int | None = Field(default=None, ge=0, description="Span to read; the newest when not set.")
+    window: int = Field(default=1, ge=1, description="Number of consecutive spans to read, ending at `span`.")
+    time_column: str | None = Field(
+        default=None, description="Column with the time of a row (timestamp text, date or epoch seconds)."
+    )
+    keep: list[str] = Field(
+        default=[], description="Further columns kept as text for slicing although they are no features."
+    )
+    weight_column: str | None = Field(default=None, description="Column with the weight of a row.")
+    max_bad_row_fraction: float = Field(
+        default=0.01, ge=0.0, le=1.0, description="Share of unreadable rows above which the run stops."
+    )
+    limit: int | None = Field(
+        default=None, ge=1, description="Use at most this many rows, evenly spaced over the data."
+    )
+    compression: Literal["none", "gzip"] = Field(
+        default="none", description="Compression of the ingested TFRecord files."
+    )
+    split: Split = Field(default=Split(), description="Train, validation and eval.")
+
+
+class Wide(Section):
+    """The wide part: a linear model over sparse ids, trained with FTRL-Proximal and L1."""
+
+    enabled: bool = Field(default=True, description="Switch the wide part on.")
+    learning_rate: float = Field(default=0.05, gt=0, description="FTRL learning rate.")
+    l1: float = Field(default=0.001, ge=0, description="FTRL L1 strength.")
+    l2: float = Field(default=0.001, ge=0, description="FTRL L2 strength.")
+    initial_accumulator: float = Field(default=0.1, ge=0, description="Start value of the accumulators.")
+
+
+class Deep(Section):
+    """The deep part: embeddings and dense inputs through ReLU layers, trained with AdaGrad."""
+
+    enabled: bool = Field(default=True, description="Switch the deep part on.")
+    hidden: list[Units] = Field(default=[128, 64], description="Units of the hidden layers.")
+    learning_rate: float = Field(default=0.02, gt=0, description="AdaGrad learning rate.")
+    initial_accumulator: float = Field(default=0.1, ge=0, description="Start value of the accumulators.")
+    dropout: Fraction = Field(default=0.1, description="Dropout after each hidden layer.")
+    embedding_dropout: Fraction = Field(
+        default=0.0, description="Share of whole embeddings dropped in training."
+    )
+    embedding_l2: float = Field(
+        default=0.0, ge=0, description="L2 penalty on the embedding rows of the batch, per example."
+    )
+    l2: float = Field(default=0.0, ge=0, description="L2 penalty on the hidden kernels.")
+    max_embedding_dim: int = Field(
+        default=32, ge=1, description="Cap of the rule `round(1.6 * values ** 0.56)` for embedding widths."
+    )
+
+
+class Model(Section):
+    """Wide & Deep (Cheng et al. 2016); either part can be off."""
+
+    wide: Wide = Field(default=Wide(), description="The wide part.")
+    deep: Deep = Field(default=Deep(), description="The deep part.")
+
+
+class EarlyStopping(Section):
+    """Stop when the validation loss no longer falls; the best weights are kept."""
+
+    enabled: bool = Field(default=True, description="Watch the validation loss.")
+    patience: int = Field(default=3, ge=1, description="Evaluations without improvement before stopping.")
+    min_delta: float = Field(default=0.0, ge=0, description="Least fall that counts as improvement.")
+
+
+class Train(Section):
+    """The training loop."""
+
+    batch_size: int = Field(default=512, ge=1, description="Examples per step, over all devices.")
+    epochs: float = Field(default=5, gt=0, description="Most passes over the training split.")
+    evaluations_per_epoch: int = Field(default=2, ge=1, description="Validation evaluations in each epoch.")
+    seed: int = Field(default=1, ge=0, description="Seed of initial weights, order and dropout.")
+    early_stopping: EarlyStopping = Field(default=EarlyStopping(), description="Early stopping.")
+    learning_rate_decay: Literal["none", "linear", "cosine"] = Field(
+        default="none", description="Decay of both learning rates to 0 over the planned steps."
+    )
+    weight_averaging: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Decay of an average of the dense weights that is evaluated and exported; 0 for none.",
+    )
+    calibrate: bool = Field(
+        default=False,
+        description="Fit scale and shift of the logits on the validation split and export them.",
+    )
+    class_weights: Literal["balanced"] | dict[str, float] | None = Field(
+        default=None, description="Weight of each class in the loss: `balanced`, a mapping, or none."
+    )
+    checkpoint_every_steps: int = Field(default=500, ge=1, description="Steps between checkpoints.")
+    device: Literal["auto", "cpu", "gpu", "tpu"] = Field(
+        default="auto", description="Where to train; `auto` takes a TPU, then GPUs, then the CPU."
+    )
+    jit_compile: bool | None = Field(
+        default=None, description="Compile the train step with XLA; when not set, on TPU and GPU only."
+    )
+
+
+class Drift(Section):
+    """Limits of distance between distributions; infinity norm for categories, Jensen-Shannon for numbers."""
+
+    skew: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Limit between the `train` and the `eval` split; none: only reported.",
+    )
+    drift: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Limit between this span and the one before; none: only reported.",
+    )
+
+
+class Check(Section):
+    """Data checks before training."""
+
+    drift: Drift = Field(default=Drift(), description="Drift and skew.")
+    min_domain_mass: float = Field(
+        default=0.95, gt=0, le=1, description="Least share of known values in a categorical column."
+    )
+    max_missing_increase: float = Field(
+        default=0.1, ge=0, le=1, description="Most by which a column's share of missing values may grow."
+    )
+    min_rows: int = Field(default=10, ge=1, description="Least number of rows in each split.")
+    outlier_iqr: float = Field(
+        default=20.0,
+        gt=0,
+        description="A number further than this many interquartile ranges from the quartiles is reported.",
+    )
+
+
+class Evaluate(Section):
+    """Metrics overall and by slice, of the candidate and the baseline, by TFMA."""
+
+    slices: list[list[str]] = Field(
+        default=[],
+        description="Each entry names the columns of one slicing, for example `[[origin], [carrier]]`.",
+    )
+    confidence_intervals: bool = Field(
+        default=False,
+        description="Poisson bootstrap intervals (95%); about twenty times the evaluation work.",
+    )
+    min_slice_size: int = Field(
+        default=100, ge=1, description="Slices with fewer rows are reported but not gated."
+    )
+
+
+class Rule(Section):
+    """One condition of the gate. Fails closed: a missing or non-finite value fails the rule."""
+
+    metric: str = Field(
+        description="Metric name, for example `log_loss`, `auc`, `rmse`, `calibration`, `latency_p99_ms`."
+    )
+    min: float | None = Field(default=None, description="Least allowed value.")
+    max: float | None = Field(default=None, description="Greatest allowed value.")
+    better_than: Literal["prior", "baseline"] | None = Field(
+        default=None,
+        description="Compare with the constant prediction, or with the newest blessed model "
+        "(skipped and recorded when there is none).",
+    )
+    by_at_least: float = Field(
+        default=0.0,
+        description="How much better it must be; negative allows being worse by that much.",
+    )
+    slices: list[str] | None = Field(
+        default=None,
+        description="Columns of one slicing of `evaluate.slices`: the rule holds for each of its slices.",
+    )
+
+
+class Gate(Section):
+    """What a model must show to be pushed: every rule must hold."""
+
+    rules: list[Rule] = Field(
+        default=[], description="The rules; empty is refused, so nothing is pushed unchecked."
+    )
+
+
+class Push(Section):
+    """Where a blessed model goes."""
+
+    directory: str | None = Field(
+        default=None, description="Serving directory; `<root>/serving` when not set."
+    )
+    equality_tolerance: float = Field(
+        default=1e-6, ge=0, description="Greatest difference allowed between served and training predictions."
+    )
+    recorded_requests: int = Field(
+        default=1000, ge=1, description="Rows of the eval split that the dry run answers."
+    )
+
+
+class Beam(Section):
+    """Beam runner and options."""
+
+    runner: str = Field(default="FnApiRunner", description="Beam runner; the in-memory one by default.")
+    options: list[str] = Field(default=[], description="Further Beam options, as on a command line.")
+
+
+class Config(Section):
+    """A pipeline: data, features, model, training, checks, evaluation, gate and push."""
+
+    name: Name = Field(description="Name of the pipeline and of the served model.")
+    task: Literal["binary", "multiclass", "regression"] = Field(description="What is predicted.")
+    label: Label = Field(description="The label.")
+    data: Data = Field(default=Data(), description="The data.")
+    features: dict[str, Feature] = Field(description="The feature columns, by name.", min_length=1)
+    crosses: list[Cross] = Field(default=[], description="Feature crosses of the wide part.")
+    model: Model = Field(default=Model(), description="The model.")
+    train: Train = Field(default=Train(), description="Training.")
+    check: Check = Field(default=Check(), description="Data checks.")
+    evaluate: Evaluate = Field(default=Evaluate(), description="Evaluation.")
+    gate: Gate = Field(default=Gate(), description="The gate.")
+    push: Push = Field(default=Push(), description="The push.")
+    beam: Beam = Field(default=Beam(), description="Beam.")
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Self:
+        from pipeline.config.checks import cross_field_problems  # it reads these classes
+
+        problems = cross_field_problems(self.model_dump(mode="json"))
+        if problems:
+            text = "\n".join(problem.text() for problem in problems)
+            raise PydanticCustomError(CROSS_FIELD, "{problems}", {"problems": text})
+        return self

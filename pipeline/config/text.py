@@ -1,0 +1,108 @@
+"""A config as YAML text."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import yaml
+
+from pipeline.config.fields import field_shape
+from pipeline.config.model import Config
+from pipeline.config.reader import add_resolvers
+
+_ONE_LINE = {("features", "*"), ("crosses", "*"), ("gate", "rules", "*")}
+
+
+class _Writer(yaml.SafeDumper):
+    """Quotes text that YAML 1.1 or 1.2 would read as something else; repeats rather than aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        del data
+        return True
+
+    def represent_text(self, text: str) -> yaml.Node:
+        """Line breaks and control characters are escaped, so that a value stays on its line."""
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+add_resolvers(_Writer)
+_Writer.add_representer(str, _Writer.represent_text)
+
+
+def dump(config: Config, defaults: bool = True) -> str:
+    """The config as text that `parse` reads back to an equal one.
+
+    Args:
+        config: the config.
+        defaults: whether fields with their default value are written too. Defaults to `True`.
+    """
+    values = config.model_dump(mode="json") if defaults else without_defaults(config)
+    return render(values)
+
+
+def without_defaults(model: Any) -> dict[str, Any]:
+    """`model` as plain values, without fields that have their default; `kind` stays."""
+    result: dict[str, Any] = {}
+    dumped = model.model_dump(mode="json")
+    for name, info in type(model).model_fields.items():
+        value = getattr(model, name)
+        if name != "kind" and not info.is_required() and value == info.default:
+            continue
+        shape = field_shape(info)
+        if shape.model is not None:
+            result[name] = without_defaults(value)
+        elif isinstance(value, dict) and name == "features":
+            result[name] = {key: without_defaults(item) for key, item in value.items()}
+        elif isinstance(value, list) and any(hasattr(item, "model_dump") for item in value):
+            result[name] = [without_defaults(item) for item in value]
+        else:
+            result[name] = dumped[name]
+    return result
+
+
+def render(values: Any, path: tuple[str, ...] = ()) -> str:
+    """Plain values as YAML, in the given order: a feature, cross, rule or list of values on one line each."""
+    writer_node = _node(values, path)
+    return yaml.serialize(writer_node, Dumper=_Writer, allow_unicode=True, width=1_000_000)
+
+
+def one_line(value: Any) -> str:
+    """A plain value as YAML on one line, as it can stand after a key."""
+    text = yaml.serialize(_flow(value), Dumper=_Writer, allow_unicode=True, width=1_000_000)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _node(value: Any, path: tuple[str, ...]) -> yaml.Node:
+    if not value or path in _ONE_LINE or not isinstance(value, dict | list):
+        return _flow(value)
+    if isinstance(value, list):
+        if not any(isinstance(item, dict | list) for item in value):
+            return _flow(value)
+        items = [_node(item, (*path, "*")) for item in value]
+        return yaml.SequenceNode("tag:yaml.org,2002:seq", items, flow_style=False)
+    pairs = [(_flow(key), _node(item, _below(path, key))) for key, item in value.items()]
+    return yaml.MappingNode("tag:yaml.org,2002:map", pairs, flow_style=False)
+
+
+def _below(path: tuple[str, ...], key: str) -> tuple[str, ...]:
+    return (*path, "*") if path == ("features",) else (*path, key)
+
+
+def _flow(value: Any) -> yaml.Node:
+    writer = _Writer(io.StringIO(), default_flow_style=True, sort_keys=False)
+    node: yaml.Node = writer.represent_data(value)
+    _mark_flow(node)
+    return node
+
+
+def _mark_flow(node: yaml.Node) -> None:
+    if isinstance(node, yaml.SequenceNode):
+        node.flow_style = True
+        for item in node.value:
+            _mark_flow(item)
+    elif isinstance(node, yaml.MappingNode):
+        node.flow_style = True
+        for key, item in node.value:
+            _mark_flow(key)
+            _mark_flow(item)

@@ -1,0 +1,167 @@
+"""A run from config to summary and report."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from absl import logging
+
+from components.train.progress import shown_by
+from pipeline.config import Config, dump
+from pipeline.graph import build
+from pipeline.local import logs
+from pipeline.local.runner import Outcome, Watcher, as_tandem_error, run_graph
+from pipeline.report import page
+from pipeline.root import Root
+from pipeline.runs.history import previous_statistics
+from pipeline.runs.lock import exclusive
+from pipeline.runs.store import Run, RunStore, now
+from pipeline.view.build import view
+from trainer.errors import TandemError
+
+EXIT_STATUS = {"pushed": 0, "not_blessed": 3, "failed": 1}
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """How a run ended.
+
+    Args:
+        run: its directory.
+        summary: content of `summary.json`.
+        view: what the report shows.
+        exit_status: `0` pushed, `3` not blessed, `2` bad config or data, `1` failure.
+    """
+
+    run: Run
+    summary: dict[str, Any]
+    view: dict[str, Any]
+    exit_status: int
+
+
+def execute(
+    config: Config,
+    config_directory: Path,
+    root: Root,
+    watcher: Watcher,
+    run: Run | None = None,
+    verbose: bool = False,
+) -> Result:
+    """Runs a pipeline, or goes on with a run, and writes its summary and report whatever happens.
+
+    Args:
+        config: the configuration.
+        config_directory: directory that relative paths in it refer to.
+        root: where everything is kept.
+        watcher: told about each step.
+        run: a run to go on with. Defaults to `None`: a new one.
+        verbose: also log to the terminal. Defaults to `False`.
+
+    Raises:
+        TandemError: `RUN-004` if another run works on this root.
+    """
+    with exclusive(root.lock, f"run of {config.name}"):
+        text = dump(config)
+        if run is None:
+            run = RunStore(root).create(text, config_directory)
+        attempt = 1 + sum(event["event"] == "run_started" for event in run.events())
+        run.event("run_started", name=config.name, attempt=attempt)
+        began, started = time.monotonic(), now()
+        fingerprints: dict[str, str] = {}
+        outcome = Outcome()
+        previous = ""
+        try:
+            with logs.to_file(run.log_path("prepare"), verbose):
+                graph = build(config, config_directory, root)
+                fingerprints = graph.fingerprints
+                previous = previous_statistics(root, config.name, fingerprints["data"])
+            with shown_by(watcher.training):
+                outcome = run_graph(graph, root, run, attempt, watcher, verbose)
+        except Exception as error:  # noqa: BLE001
+            with logs.to_file(run.log_path("prepare"), verbose):
+                logging.exception("The run failed before its first step.")
+            outcome.error, outcome.failed_step = as_tandem_error(error, "prepare"), "prepare"
+        summary = {
+            "run_id": run.run_id,
+            "name": config.name,
+            "task": config.task,
+            "started": started,
+            "finished": now(),
+            "seconds": round(time.monotonic() - began, 3),
+            "attempt": attempt,
+            "steps": [step.to_dict() for step in outcome.steps],
+            "fingerprints": fingerprints,
+            **_status(outcome, run, root),
+        }
+        with logs.to_file(run.log_path("report"), verbose):
+            shown = _view(config, text, root, outcome, summary, previous)
+        _complete(summary, shown, outcome, root)
+        run.write_view(shown)
+        run.write_summary(summary)
+        page.write(shown, run.report_path)
+        run.event("run_finished", status=summary["status"])
+    status = EXIT_STATUS[summary["status"]]
+    if outcome.error is not None:
+        status = outcome.error.exit_status
+    return Result(run, summary, shown, status)
+
+
+def _status(outcome: Outcome, run: Run, root: Root) -> dict[str, Any]:
+    if outcome.error is not None:
+        error = outcome.error
+        return {
+            "status": "failed",
+            "error": {
+                "code": error.code,
+                "step": outcome.failed_step,
+                "message": error.message,
+                "hint": error.hint,
+                "log": str(run.log_path(outcome.failed_step or "prepare").relative_to(run.directory)),
+                "command": f"tandem resume {run.run_id} --root {root.path}",
+            },
+            "pushed_version": None,
+        }
+    return {"status": "not_blessed", "error": None, "pushed_version": None}
+
+
+def _view(
+    config: Config, text: str, root: Root, outcome: Outcome, summary: dict[str, Any], previous: str
+) -> dict[str, Any]:
+    try:
+        return view(config, text, root, outcome.outputs, summary, previous)
+    except Exception as error:  # noqa: BLE001 - a report that shows less beats a run that ends without one
+        logging.exception("The report is incomplete.")
+        problem = f"The report is incomplete: {type(error).__name__}: {error}"
+        return {"summary": summary, "config_text": text, "data": {"warnings": [problem]}}
+
+
+def _complete(summary: dict[str, Any], shown: dict[str, Any], outcome: Outcome, root: Root) -> None:
+    data = shown.get("data") or {}
+    gate = shown.get("gate") or {}
+    metrics = shown.get("metrics") or {}
+    summary["rows"] = data.get("splits", {})
+    summary["spans"] = (data.get("ingest") or {}).get("spans", [])
+    summary["metrics"] = {
+        "candidate": (metrics.get("candidate") or {}).get("overall", {}),
+        "baseline": (metrics.get("baseline") or {}).get("overall", {}),
+        "prior": metrics.get("prior", {}),
+        "slices": (metrics.get("candidate") or {}).get("slices", []),
+    }
+    summary["gate"] = gate.get("verdicts", [])
+    summary["model_digest"] = gate.get("model_digest")
+    uri = outcome.outputs.get("statistics", {}).get("statistics")
+    summary["statistics_uri"] = root.relative(uri) if uri else ""
+    pushed = outcome.outputs.get("push", {}).get("pushed_model")
+    if outcome.error is None and pushed:
+        summary |= _pushed(Path(pushed))
+
+
+def _pushed(directory: Path) -> dict[str, Any]:
+    record = json.loads((directory / "push.json").read_text())
+    if not record.get("pushed"):
+        return {"status": "not_blessed", "push": record}
+    return {"status": "pushed", "pushed_version": record["version"], "push": record}

@@ -1,0 +1,80 @@
+"""Digests of the sources and libraries that a step's result depends on.
+
+The cache of TFX sees inputs and parameters but not imported code; these digests go into every step's key,
+so a changed source file or library version runs exactly the steps that use it again.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+from pathlib import Path
+
+_PROJECT = Path(__file__).resolve().parent.parent
+_SHARED = ("components/adapter.py", "trainer/errors.py", "trainer/storage.py")
+
+SOURCES: dict[str, tuple[str, ...]] = {
+    "ingest": ("components/ingest",),
+    "statistics": (),
+    "schema": ("components/schema",),
+    "validator": (),
+    "check": ("components/check",),
+    "transform": ("transforms",),
+    "train": ("components/train", "trainer", "transforms"),
+    "baseline": ("components/baseline", "components/push", "trainer/export"),
+    "score": ("components/score", "components/evaluate/statistics.py"),
+    "evaluate": ("components/evaluate",),
+    "gate": ("components/gate", "components/evaluate", "trainer/export"),
+    "push": ("components/push", "trainer/export"),
+}
+
+LIBRARIES: dict[str, tuple[str, ...]] = {
+    "ingest": ("tfx", "google-crc32c", "pyarrow", "tfx-bsl", "apache-beam"),
+    "statistics": ("tfx", "tensorflow-data-validation", "tfx-bsl", "apache-beam"),
+    "schema": ("tfx", "tensorflow-data-validation"),
+    "validator": ("tfx", "tensorflow-data-validation"),
+    "check": ("tfx", "tensorflow-data-validation"),
+    "transform": ("tfx", "tensorflow-transform", "tensorflow", "tfx-bsl", "apache-beam"),
+    "train": ("tfx", "tensorflow", "keras", "tensorflow-transform"),
+    "baseline": ("tfx", "tensorflow"),
+    "score": ("tfx", "tensorflow", "tfx-bsl"),
+    "evaluate": ("tfx", "tensorflow-model-analysis", "apache-beam"),
+    "gate": ("tfx", "tensorflow"),
+    "push": ("tfx", "tensorflow"),
+}
+
+
+def _files(source: str) -> list[Path]:
+    path = _PROJECT / source
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path]
+
+
+@functools.cache
+def _source_digest(source: str) -> str:
+    digest = hashlib.sha256()
+    for file in _files(source):
+        name = str(file.relative_to(_PROJECT)).encode()
+        digest.update(len(name).to_bytes(4, "big") + name + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def library_versions(step: str) -> dict[str, str]:
+    """Installed versions of the libraries that a step uses."""
+    return {name: importlib.metadata.version(name) for name in LIBRARIES[step]}
+
+
+def step_fingerprint(step: str) -> str:
+    """Digest of a step's sources and library versions, 16 hex digits.
+
+    Args:
+        step: a key of `SOURCES`.
+    """
+    parts = [f"{source}={_source_digest(source)}" for source in (*_SHARED, *SOURCES[step])]
+    parts += [f"{name}=={version}" for name, version in library_versions(step).items()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def all_library_versions() -> dict[str, str]:
+    """Installed versions of every library that some step uses."""
+    return {name: version for step in LIBRARIES for name, version in library_versions(step).items()}

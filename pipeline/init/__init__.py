@@ -1,0 +1,25 @@
+"""Infers a config from a file of rows.
+
+Names are brought in on first use, so that importing this package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.init.inference import Inference, infer
+    from pipeline.init.write import to_yaml
+
+_HOME = {"Inference": "inference", "infer": "inference", "to_yaml": "write"}
+
+__all__ = ["Inference", "infer", "to_yaml"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

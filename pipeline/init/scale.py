@@ -1,0 +1,102 @@
+"""Settings that go by the amount of data."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from pipeline.init.target import Target
+
+Values = dict[str, Any]
+
+TINY_ROWS = 1_000
+SMALL_ROWS = 20_000
+
+
+def split(rows: int) -> Values:
+    """Shares of the splits: larger ones when there are few rows."""
+    return {"eval_fraction": 0.3, "validation_fraction": 0.2} if rows < TINY_ROWS else {}
+
+
+def eval_share(rows: int) -> float:
+    """The share of `eval` that `split` gives."""
+    return float(split(rows).get("eval_fraction", 0.2))
+
+
+def model(rows: int) -> Values:
+    """A net that few rows can fill."""
+    if rows < TINY_ROWS:
+        return {"deep": {"hidden": [16], "learning_rate": 0.05, "max_embedding_dim": 4}}
+    if rows < SMALL_ROWS:
+        return {"deep": {"hidden": [64, 32], "max_embedding_dim": 8}}
+    return {}
+
+
+def train(rows: int) -> Values:
+    """Small batches and more passes when there are few rows."""
+    if rows < TINY_ROWS:
+        stopping = {"patience": 10}
+        return {"batch_size": 16, "epochs": 100.0, "evaluations_per_epoch": 1, "early_stopping": stopping}
+    if rows < SMALL_ROWS:
+        return {"batch_size": 64, "epochs": 30.0, "early_stopping": {"patience": 5}}
+    return {"batch_size": 256, "epochs": 10.0} if rows < 10 * SMALL_ROWS else {}
+
+
+def min_count(rows: int) -> int:
+    """Least count of a value in a vocabulary."""
+    return 1 if rows < 300 else 2 if rows < 5_000 else 5
+
+
+def quantiles(rows: int) -> Values:
+    """Quantiles and buckets of a number: at least about ten rows in each."""
+    if rows >= TINY_ROWS:
+        return {}
+    return {"quantiles": max(4, min(100, rows // 10)), "buckets": max(2, min(16, rows // 30))}
+
+
+def min_rows(rows: int) -> Values:
+    """Least rows of a split, when the default of 10 could fail by chance."""
+    expected = rows * min(eval_share(rows), 0.2)
+    return {} if expected >= 30 else {"min_rows": max(1, int(expected / 3))}
+
+
+def gate(target: Target, train_values: Any, eval_values: Any, eval_rows: float) -> tuple[list[Values], bool]:
+    """Default rules: better than a constant, and right on average within bounds.
+
+    Bounds are widened by four standard errors of the mean label over `eval_rows`, and so that they hold
+    the change of the mean label from the training part to the evaluated one.
+
+    Args:
+        target: the label.
+        train_values: labels of the part that will be trained on.
+        eval_values: labels of the part that will be evaluated.
+        eval_rows: expected rows of the `eval` split.
+
+    Returns:
+        The rules, and whether the mean label moved so far that the bounds were widened for it.
+    """
+    if target.task == "multiclass":
+        limit = min(0.9, 0.15 + 2 / math.sqrt(max(eval_rows, 1)))
+        bounds: Values = {"metric": "calibration", "max": _up(limit)}
+        return [{"metric": "log_loss", "better_than": "prior"}, bounds], False
+    before, after = float(np.mean(train_values)), float(np.mean(eval_values))
+    if target.task == "regression":
+        shift = (before - after) / (float(np.std(eval_values)) or 1.0)
+        error = 4 / math.sqrt(max(eval_rows, 1))
+        low, high = min(-0.25, shift - 0.15, -error), max(0.25, shift + 0.15, error)
+        moved = abs(shift) > 0.1
+        bounds = {"metric": "bias_ratio", "min": -_up(-low), "max": _up(high)}
+        return [{"metric": "rmse", "better_than": "prior"}, bounds], moved
+    rate = float(np.mean([*train_values, *eval_values]))
+    error = 4 * math.sqrt((1 - rate) / (rate * max(eval_rows, 1)))
+    ratio = before / after if after > 0 else 1.0
+    low, high = min(0.8, 0.85 * ratio, 1 - error), max(1.25, 1.15 * ratio, 1 + error)
+    moved = not 0.9 < ratio < 1.1 and abs(ratio - 1) > error
+    bounds = {"metric": "calibration", "min": max(0.0, -_up(-low)), "max": _up(high)}
+    return [{"metric": "log_loss", "better_than": "prior"}, bounds], moved
+
+
+def _up(value: float) -> float:
+    return math.ceil(value * 100 - 1e-9) / 100

@@ -1,0 +1,159 @@
+"""Runs a graph on this machine, step by step, with the launcher that TFX itself uses."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+from absl import logging
+from tfx.dsl.compiler import compiler, constants
+from tfx.orchestration import metadata as tfx_metadata
+from tfx.orchestration.local import runner_utils
+from tfx.orchestration.portable import launcher, runtime_parameter_utils
+
+from pipeline.graph import Graph
+from pipeline.local import logs, metadata
+from pipeline.local.memory import PeakMemory
+from pipeline.root import Root
+from pipeline.runs.store import Run
+from trainer.errors import TandemError
+
+State = Literal["ran", "cached", "failed"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """How a step went.
+
+    Args:
+        name: step.
+        state: `ran`, `cached` or `failed`.
+        seconds: wall time.
+        peak_rss_bytes: peak resident memory of the process tree while it ran.
+        start_seconds: start, in seconds since the run began.
+    """
+
+    name: str
+    state: State
+    seconds: float
+    peak_rss_bytes: int
+    start_seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As an entry of `steps` in `summary.json`."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What a run came to.
+
+    Args:
+        steps: steps that were started, in order.
+        outputs: URI by output name, by step.
+        error: why the last step failed, if it did.
+    """
+
+    steps: list[Step] = dataclasses.field(default_factory=list)
+    outputs: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
+    error: TandemError | None = None
+    failed_step: str | None = None
+
+
+class Watcher:
+    """Told about the steps of a run; does nothing by itself."""
+
+    def step_started(self, name: str, index: int, count: int) -> None:
+        """A step begins."""
+
+    def step_finished(self, step: Step) -> None:
+        """A step has ended, in whatever state."""
+
+    def training(
+        self, step: int, steps_total: int, examples_per_second: float, eta_seconds: float, loss: float
+    ) -> None:
+        """Training goes on; see `trainer.loop.Progress`."""
+
+
+def run_graph(
+    graph: Graph,
+    root: Root,
+    run: Run,
+    attempt: int,
+    watcher: Watcher,
+    verbose: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+) -> Outcome:
+    """Runs every step in order; stops at the first that fails.
+
+    Args:
+        graph: what to run.
+        root: the root, whose lock the caller holds.
+        run: the run directory.
+        attempt: counts the attempts at this run, from 1.
+        watcher: told about each step.
+        verbose: also log to the terminal. Defaults to `False`.
+        clock: seconds. Defaults to `time.monotonic`.
+    """
+    began = clock()
+    with logs.to_file(run.log_path("prepare"), verbose):
+        ir = compiler.Compiler().compile(graph.pipeline)
+        runtime_parameter_utils.substitute_runtime_parameter(
+            ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: f"{run.run_id}.{attempt}"}
+        )
+        deployment = runner_utils.extract_local_deployment_config(ir)
+        connection = tfx_metadata.sqlite_metadata_connection_config(str(root.metadata))
+        root.path.mkdir(parents=True, exist_ok=True)
+        with metadata.connect(root.metadata) as handle:
+            for name in metadata.close_interrupted(handle):
+                run.event("interrupted_execution_closed", execution=name)
+    outcome = Outcome()
+    nodes = [node.pipeline_node for node in ir.nodes]
+    for index, node in enumerate(nodes):
+        name = node.node_info.id
+        watcher.step_started(name, index, len(nodes))
+        run.event("step_started", step=name)
+        started = clock()
+        state: State = "failed"
+        with PeakMemory() as memory, logs.to_file(run.log_path(name), verbose):
+            try:
+                info = launcher.Launcher(
+                    pipeline_node=node,
+                    mlmd_connection=tfx_metadata.Metadata(connection),
+                    pipeline_info=ir.pipeline_info,
+                    pipeline_runtime_spec=ir.runtime_spec,
+                    executor_spec=runner_utils.extract_executor_spec(deployment, name),
+                    custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
+                ).launch()
+                if info is None:
+                    raise TandemError("RUN-003", f"Expected the inputs of step {name}. Received: none")
+                with metadata.connect(root.metadata) as handle:
+                    state = "cached" if metadata.was_cached(handle, info.execution_id) else "ran"
+                    outcome.outputs[name] = metadata.outputs(handle, info.execution_id)
+            except Exception as error:
+                logging.exception("Step %s failed.", name)
+                outcome.error, outcome.failed_step = as_tandem_error(error, name), name
+        step = Step(name, state, clock() - started, memory.peak_bytes, started - began)
+        outcome.steps.append(step)
+        run.event("step_finished", step=name, state=state, seconds=round(step.seconds, 3))
+        watcher.step_finished(step)
+        if outcome.error is not None:
+            break
+    return outcome
+
+
+def as_tandem_error(error: BaseException, step: str) -> TandemError:
+    """The error a user can act on inside of any exception, or one with the step's own code."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, TandemError):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    lines = str(error).strip().splitlines() or [""]
+    return TandemError(
+        f"{step.upper()}-900",
+        f"Step {step} failed unexpectedly: {type(error).__name__}: {lines[0][:500]}",
+        f"The log file of step {step} has the whole trace.",
+    )

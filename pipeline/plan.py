@@ -1,0 +1,109 @@
+"""A config as the plain arguments of the steps: pure functions, no TFX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from pipeline.config import Config
+
+Json = dict[str, Any]
+
+_STORAGE = {"categorical": "string", "numeric": "float", "timestamp": "int64"}
+
+
+def _plain(section: BaseModel) -> Json:
+    return section.model_dump(mode="json")
+
+
+def transform_plan(config: Config) -> Json:
+    """What the preprocessing function is told.
+
+    Returns:
+        `task`, `label` (`column`, `classes`), `weight_column`, `features`, `crosses`, and of `model` which
+        parts are on. Nothing else of the config is in it, so a change elsewhere leaves the transform step
+        cached.
+    """
+    return {
+        "task": config.task,
+        "label": {"column": config.label.column, "classes": list(config.label.classes)},
+        "weight_column": config.data.weight_column,
+        "features": {name: _plain(feature) for name, feature in config.features.items()},
+        "crosses": [_plain(cross) for cross in config.crosses],
+        "model": {
+            "wide": {"enabled": config.model.wide.enabled},
+            "deep": {"enabled": config.model.deep.enabled},
+        },
+    }
+
+
+def ingest_arguments(config: Config, folder: Path) -> Json:
+    """What ingest is told: `data`, `label`, `task`, the kind of each feature, and `base_directory`.
+
+    Args:
+        config: the config.
+        folder: folder of the config file; the relative paths of `data` start there.
+
+    Returns:
+        Plain values; `features` holds only kinds, so a change of a transform leaves ingest cached.
+
+    Raises:
+        ConfigError: `CONFIG-005`, if the prepare file is absent or lies elsewhere.
+    """
+    from pipeline.config import resolve_prepare
+
+    if config.data.prepare is not None:
+        resolve_prepare(config.data.prepare, folder)
+    return {
+        "data": _plain(config.data),
+        "label": _plain(config.label),
+        "task": config.task,
+        "features": {name: {"kind": feature.kind} for name, feature in config.features.items()},
+        "base_directory": str(folder.absolute()),
+    }
+
+
+def columns(config: Config) -> dict[str, str]:
+    """Storage of every ingested column, `string`, `float` or `int64`, in name order.
+
+    Features go by their kind, kept columns are text, the label is the index of its class or a number.
+    """
+    found = dict.fromkeys(config.data.keep, "string")
+    found |= {name: _STORAGE[feature.kind] for name, feature in config.features.items()}
+    if config.data.weight_column is not None:
+        found[config.data.weight_column] = "float"
+    found[config.label.column] = "int64" if config.label.classes else "float"
+    return dict(sorted(found.items()))
+
+
+def train_arguments(config: Config) -> Json:
+    """What training is told beside the feature spec: `model` and `train`."""
+    return {"model": _plain(config.model), "train": _plain(config.train)}
+
+
+def evaluate_arguments(config: Config) -> Json:
+    """Arguments of the evaluation: `task`, `label`, `slices`, `weight_column`, `confidence_intervals`."""
+    return {
+        "task": config.task,
+        "label": config.label.column,
+        "slices": [list(names) for names in config.evaluate.slices],
+        "weight_column": config.data.weight_column,
+        "confidence_intervals": config.evaluate.confidence_intervals,
+    }
+
+
+def slice_columns(config: Config) -> list[str]:
+    """Columns that the scored examples keep for slicing, each once, in order of use."""
+    return list(dict.fromkeys(name for names in config.evaluate.slices for name in names))
+
+
+def gate_arguments(config: Config) -> Json:
+    """What the gate is told: `rules`, `min_slice_size`, `task`."""
+    return {
+        "rules": [_plain(rule) for rule in config.gate.rules],
+        "min_slice_size": config.evaluate.min_slice_size,
+        "task": config.task,
+    }

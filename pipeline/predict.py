@@ -1,0 +1,147 @@
+"""Scores a file with a pushed model, through the same parsing as ingest and the model's own signature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import tensorflow as tf
+
+from components.ingest import parsing
+from components.push.manifest import verify
+from pipeline.config.model import Data
+from trainer.errors import TandemError
+
+_BATCH_ROWS = 8192
+_NULLS = tuple(Data.model_fields["null_values"].default)
+
+
+def version_directory(model: Path) -> Path:
+    """`model` itself if it is a SavedModel, or the greatest version below it.
+
+    Raises:
+        TandemError: `PREDICT-001` if there is no model.
+    """
+    if (model / "saved_model.pb").is_file():
+        return model
+    versions = [path for path in model.iterdir() if path.name.isdecimal()] if model.is_dir() else []
+    if not versions:
+        raise TandemError(
+            "PREDICT-001",
+            f"Expected a pushed version or the directory above it. Received: {model}",
+            "Pushed models lie in .tandem/serving/NAME beside the config.",
+            exit_status=2,
+        )
+    return max(versions, key=lambda path: int(path.name))
+
+
+def _batches(file: Path) -> Iterator[pa.RecordBatch]:
+    try:
+        if file.suffix.lower() in (".parquet", ".pq"):
+            yield from pq.ParquetFile(file).iter_batches(_BATCH_ROWS)
+            return
+        names = pa_csv.open_csv(file).schema.names
+        options = pa_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+        )
+        yield from pa_csv.open_csv(file, convert_options=options)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise TandemError(
+            "PREDICT-002",
+            f"Expected a readable CSV or Parquet file. Received: {file}: {error}",
+            "Correct the file.",
+            exit_status=2,
+        ) from error
+
+
+def _column(array: Any, name: str, dtype: tf.DType, first_row: int) -> tf.Tensor:
+    if dtype == tf.string:
+        values = parsing.to_text(array, _NULLS, name)
+        return tf.constant([[value or b""] for value in values.to_pylist()], tf.string)
+    parse, missing = (
+        (parsing.to_float, np.nan)
+        if dtype == tf.float32
+        else (parsing.to_epoch_seconds, np.iinfo(np.int64).min)
+    )
+    values, bad = parse(array, _NULLS, name)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise TandemError(
+            "PREDICT-004",
+            f"Expected {'a number' if dtype == tf.float32 else 'a time'} in column `{name}`. "
+            f"Received: row={first_row + row}, value={array[row].as_py()!r}",
+            "Correct the file.",
+            exit_status=2,
+        )
+    filled = values.fill_null(missing).to_numpy(zero_copy_only=False)
+    return tf.constant(filled.reshape(-1, 1), dtype)
+
+
+def _outputs(answers: dict[str, Any]) -> dict[str, Any]:
+    columns = {}
+    if "predictions" in answers:
+        columns["prediction"] = answers["predictions"].numpy().ravel()
+    if "classes" in answers:
+        columns["predicted_class"] = [value.decode() for value in answers["classes"].numpy().ravel()]
+    if "probabilities" in answers:
+        probabilities = answers["probabilities"].numpy()
+        if probabilities.shape[1] == 1:
+            columns["probability"] = probabilities.ravel()
+        else:
+            columns["probability"] = probabilities.max(axis=1)
+    return columns
+
+
+def predict(model: Path, file: Path, output: IO[bytes]) -> int:
+    """Writes the rows of `file` with their predictions as CSV.
+
+    Args:
+        model: a pushed version or the directory above it.
+        file: CSV or Parquet with at least the feature columns; others are kept as they are.
+        output: where the CSV goes. Binary tasks add `probability`, multiclass `predicted_class` and its
+            `probability`, regression `prediction`.
+
+    Returns:
+        Number of rows.
+
+    Raises:
+        TandemError: `PREDICT-001` to `PREDICT-004`.
+    """
+    directory = version_directory(model)
+    if (directory / "MANIFEST.json").exists():
+        verify(directory)
+    loaded = tf.saved_model.load(str(directory))
+    signature = loaded.signatures["predict"]
+    specs = signature.structured_input_signature[1]
+    writer, rows = None, 0
+    for batch in _batches(file):
+        missing = sorted(set(specs) - set(batch.schema.names))
+        if missing:
+            raise TandemError(
+                "PREDICT-003",
+                f"Expected the columns of the model. Received: {file} without {missing[:10]}",
+                f"The file has {batch.schema.names[:30]}.",
+                exit_status=2,
+            )
+        inputs = {
+            name: _column(batch.column(batch.schema.get_field_index(name)), name, spec.dtype, rows + 1)
+            for name, spec in specs.items()
+        }
+        if not batch.num_rows:
+            continue
+        added = _outputs(signature(**inputs))
+        table = pa.Table.from_batches([batch])
+        for name, values in added.items():
+            table = table.append_column(name, pa.array(values))
+        if writer is None:
+            writer = pa_csv.CSVWriter(output, table.schema)
+        writer.write(table)
+        rows += batch.num_rows
+    if writer is not None:
+        writer.close()
+    return rows

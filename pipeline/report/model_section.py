@@ -1,0 +1,289 @@
+"""Sections about the model: training curves, metrics by slice, calibration."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from pipeline.report import charts, comparison
+from pipeline.report.formats import ABSENT, count, finite, mapping, number, plain, plural, rows, share
+from pipeline.report.svg import extent
+
+MOST_TABLE_ROWS = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Chart:
+    """A chart, the sentence under it, and whether it tells candidate and baseline apart."""
+
+    drawing: Markup
+    caption: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SliceRow:
+    """One slice as text, with its row of the dot plot."""
+
+    name: str
+    count: str
+    dots: Markup
+    candidate: str
+    baseline: str
+    change: str
+    outcome: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SliceGroup:
+    """The slices of one slicing with the metric that the plot shows."""
+
+    title: str
+    metric: str
+    hint: str
+    axis: Markup
+    remark: str
+    rows: tuple[SliceRow, ...]
+    metrics: tuple[str, ...]
+    table: tuple[tuple[str, str, tuple[str, ...]], ...]
+    with_baseline: bool
+
+
+def history(view: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Records of the training loop in order of their step."""
+    known = [
+        entry
+        for entry in rows(mapping(view.get("training")).get("history"))
+        if finite(entry.get("step")) is not None
+    ]
+    return sorted(known, key=lambda entry: finite(entry.get("step")) or 0.0)
+
+
+def _points(entries: Sequence[Mapping[str, Any]], key: str) -> tuple[charts.Point, ...]:
+    return tuple(
+        (step, value)
+        for entry in entries
+        if (step := finite(entry.get("step"))) is not None and (value := finite(entry.get(key))) is not None
+    )
+
+
+def loss_chart(view: Mapping[str, Any]) -> Chart:
+    """Loss of training and validation over steps, the lowest validation loss marked."""
+    entries = history(view)
+    train, valid = _points(entries, "loss"), _points(entries, "validation_loss")
+    best = min(valid, key=lambda point: point[1], default=None)
+    caption = ""
+    if best is not None:
+        caption = f"Lowest validation loss {number(best[1])} at step {count(best[0])}."
+    elif train:
+        caption = f"Loss {number(train[-1][1])} at step {count(train[-1][0])}; there was no validation split."
+    drawing = charts.line_chart(
+        "loss",
+        "Loss over steps",
+        caption,
+        [charts.Series("training", "prior", train), charts.Series("validation", "candidate", valid)],
+        "step",
+        best,
+        f"best {number(best[1])}" if best else "",
+    )
+    return Chart(drawing, caption)
+
+
+def throughput_chart(view: Mapping[str, Any]) -> Chart:
+    """Examples per second over steps."""
+    points = _points(history(view), "examples_per_second")
+    mean = finite(mapping(view.get("training")).get("examples_per_second"))
+    caption = f"{count(mean)} examples per second over the whole training." if mean is not None else ""
+    drawing = charts.line_chart(
+        "throughput",
+        "Examples per second",
+        caption,
+        [charts.Series("examples per second", "candidate", points)],
+        "step",
+        from_zero=True,
+    )
+    return Chart(drawing, caption)
+
+
+def history_table(view: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """At most 60 records, evenly chosen, the last one among them."""
+    entries = history(view)
+    stride = max(1, -(-len(entries) // MOST_TABLE_ROWS))
+    chosen = entries[::-1][::stride][::-1]
+    return [
+        (
+            count(entry.get("step")),
+            plain(entry.get("epoch")),
+            number(entry.get("loss")),
+            number(entry.get("validation_loss")),
+            count(entry.get("examples_per_second")),
+        )
+        for entry in chosen
+    ]
+
+
+def _remark(members: Sequence[comparison.Slice], metric: str) -> str:
+    compared = [(one, one.comparisons[metric].from_baseline) for one in members if metric in one.comparisons]
+    known = [(one, change) for one, change in compared if change.amount is not None]
+    if not known:
+        return "There is no blessed baseline to compare with."
+    worse = [(one, change) for one, change in known if change.outcome == "worse"]
+    if not worse:
+        return f"Not worse than the baseline in any of {plural(len(known), 'slice')}."
+    one, change = max(worse, key=lambda item: abs(item[1].amount or 0.0))
+    return (
+        f"Worse than the baseline in {len(worse)} of {plural(len(known), 'slice')}, most in {one.name} "
+        f"({number(change.amount, signed=True)} on {plural(one.count, 'row')})."
+    )
+
+
+def slice_groups(view: Mapping[str, Any]) -> list[SliceGroup]:
+    """One group for each slicing; the plot shows the main metric, the table all of them."""
+    whole = comparison.overall(view)
+    made = []
+    for columns, members in comparison.slices(view).items():
+        metric = comparison.main_metric(whole) or comparison.main_metric(members[0].comparisons)
+        if metric is None:
+            continue
+        shown = [(one, one.comparisons.get(metric)) for one in members]
+        values = [
+            value
+            for _, cell in shown
+            if cell is not None
+            for value in (cell.candidate, cell.baseline, cell.lower, cell.upper)
+            if value is not None
+        ]
+        reference = whole[metric].candidate if metric in whole else None
+        scale = charts.Scale(*extent([*values, *([] if reference is None else [reference])], 0.06))
+        table_rows = []
+        for one, cell in shown:
+            none = comparison.Change(None, "")
+            change = cell.from_baseline if cell else none
+            dots = Markup("")
+            if cell:
+                dots = charts.dot_row(
+                    scale,
+                    charts.Dot(cell.candidate, cell.lower, cell.upper),
+                    charts.Dot(cell.baseline),
+                    reference,
+                )
+            table_rows.append(
+                SliceRow(
+                    one.name,
+                    count(one.count),
+                    dots,
+                    number(cell.candidate if cell else None),
+                    number(cell.baseline if cell else None),
+                    number(change.amount, signed=True),
+                    change.outcome,
+                )
+            )
+        names = tuple(
+            dict.fromkeys(name for one in members for name in one.comparisons if name != "example_count")
+        )
+        made.append(
+            SliceGroup(
+                title=" × ".join(columns),
+                metric=metric,
+                hint=next((cell.hint for _, cell in shown if cell), ""),
+                axis=charts.dot_axis(scale),
+                remark=_remark(members, metric),
+                rows=tuple(table_rows),
+                metrics=names,
+                table=tuple(
+                    (
+                        one.name,
+                        count(one.count),
+                        tuple(
+                            number(one.comparisons[name].candidate) if name in one.comparisons else ABSENT
+                            for name in names
+                        ),
+                    )
+                    for one in members
+                ),
+                with_baseline=any(cell is not None and cell.baseline is not None for _, cell in shown),
+            )
+        )
+    return made
+
+
+def _calibration_bins(view: Mapping[str, Any], model: str) -> list[tuple[float, float, float]]:
+    found = []
+    for cell in rows(mapping(view.get("calibration")).get(model)):
+        values = [finite(cell.get(key)) for key in ("mean_prediction", "mean_label", "count")]
+        if values[0] is not None and values[1] is not None and values[2]:
+            found.append((values[0], values[1], values[2]))
+    return found
+
+
+def calibration_words(task: str) -> tuple[str, str, str]:
+    """Heading, name of the prediction and name of what was observed, by task."""
+    return {
+        "regression": ("Predicted and actual", "mean prediction", "mean label"),
+        "multiclass": ("Confidence and accuracy", "mean confidence", "accuracy"),
+    }.get(task, ("Reliability", "mean predicted probability", "share of positives"))
+
+
+def calibration_gaps(view: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Mean distance between prediction and label over the bins, weighted by rows, of each model."""
+    gaps = []
+    for model in ("candidate", "baseline"):
+        cells = _calibration_bins(view, model)
+        total = sum(weight for _, _, weight in cells)
+        if total:
+            gaps.append((model, sum(abs(x - y) * weight for x, y, weight in cells) / total))
+    return gaps
+
+
+def calibration_chart(view: Mapping[str, Any]) -> Chart:
+    """Mean prediction against mean label by bin, for candidate and baseline."""
+    task = comparison.task_of(view)
+    title, x_label, y_label = calibration_words(task)
+    series = [
+        charts.Series(
+            model,
+            model,
+            tuple((x, y) for x, y, _ in _calibration_bins(view, model)),
+            "circle" if model == "candidate" else "diamond",
+            tuple(weight for _, _, weight in _calibration_bins(view, model)),
+        )
+        for model in ("candidate", "baseline")
+    ]
+    gaps = ", ".join(f"{model} {number(gap)}" for model, gap in calibration_gaps(view))
+    caption = f"Mean distance from the diagonal, weighted by rows: {gaps}." if gaps else ""
+    description = f"{y_label.capitalize()} against {x_label} in bins. {caption}"
+    drawing = charts.reliability_chart(
+        "calibration", title, description, series, x_label, task != "regression"
+    )
+    return Chart(drawing, caption)
+
+
+def calibration_counts(view: Mapping[str, Any]) -> Chart:
+    """Rows in each bin of predictions, for candidate and baseline."""
+    cells, others = (
+        [finite(cell.get("count")) or 0.0 for cell in rows(mapping(view.get("calibration")).get(model))]
+        for model in ("candidate", "baseline")
+    )
+    total = sum(cells)
+    caption = ""
+    if total:
+        caption = f"{count(total)} rows; the fullest of {len(cells)} bins holds {share(max(cells) / total)}."
+    return Chart(charts.paired_histogram("counts", "Rows in each bin", caption, cells, others), caption)
+
+
+def calibration_table(view: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Bins of both models: model, range, rows, mean prediction, mean label."""
+    return [
+        (
+            model,
+            f"{plain(cell.get('lower'))} to {plain(cell.get('upper'))}",
+            count(cell.get("count")),
+            number(cell.get("mean_prediction")),
+            number(cell.get("mean_label")),
+        )
+        for model in ("candidate", "baseline")
+        for cell in rows(mapping(view.get("calibration")).get(model))
+        if finite(cell.get("count"))
+    ]

@@ -1,0 +1,136 @@
+"""The report page: one HTML file without scripts, without links to load, and with a policy that says so."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from pipeline.report import comparison, data_section, formats, model_section, run_section
+from pipeline.report.verdict import gate_rows, tally, verdict
+from trainer.storage import write_atomic
+
+TEMPLATES = Path(__file__).parent / "templates"
+SECTIONS = (
+    ("steps", "Steps"),
+    ("data", "Data"),
+    ("training", "Training"),
+    ("metrics", "Metrics"),
+    ("calibration", "Calibration"),
+    ("gate", "Gate"),
+    ("lineage", "Lineage"),
+    ("sizes", "Sizes and times"),
+)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=formats.number,
+        signed=functools.partial(formats.number, signed=True),
+        count=formats.count,
+        metric=formats.metric,
+        plain=formats.plain,
+        moment=formats.moment,
+        seconds=formats.seconds,
+        plural=formats.plural,
+    )
+    return environment
+
+
+def policy(css: str) -> str:
+    """The content security policy: nothing is loaded, and the one style sheet is named by its SHA-256."""
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _context(view: Mapping[str, Any]) -> dict[str, Any]:
+    summary, data = formats.mapping(view.get("summary")), formats.mapping(view.get("data"))
+    gate = gate_rows(view)
+    task = comparison.task_of(view)
+    steps, step_axis = run_section.steps(view)
+    warnings = data.get("warnings")
+    return {
+        "sections": SECTIONS,
+        "summary": summary,
+        "name": str(summary.get("name") or view.get("name") or "pipeline"),
+        "task": task,
+        "verdict": verdict(view),
+        "figures": run_section.figures(view),
+        "steps": steps,
+        "step_axis": step_axis,
+        "data": data,
+        "splits": {
+            name: value
+            for name, raw in formats.mapping(data.get("splits")).items()
+            if (value := formats.finite(raw)) is not None
+        },
+        "spans": summary.get("spans") if isinstance(summary.get("spans"), list) else [],
+        "dead_letter": formats.rows(data.get("dead_letter")),
+        "anomalies": formats.rows(data.get("anomalies")),
+        "columns": data_section.columns(view),
+        "distances": data_section.distances(view),
+        "warnings": [str(text) for text in warnings] if isinstance(warnings, list) else [],
+        "training": formats.mapping(view.get("training")),
+        "loss": model_section.loss_chart(view),
+        "throughput": model_section.throughput_chart(view),
+        "history": model_section.history_table(view),
+        "overall": list(comparison.overall(view).values()),
+        "baseline_is_prior": comparison.baseline_is_prior(view),
+        "slice_groups": model_section.slice_groups(view),
+        "calibration": model_section.calibration_chart(view),
+        "calibration_gaps": model_section.calibration_gaps(view),
+        "calibration_counts": model_section.calibration_counts(view),
+        "calibration_table": model_section.calibration_table(view),
+        "calibration_words": model_section.calibration_words(task),
+        "gate": gate,
+        "gate_tally": tally(gate),
+        "lineage": run_section.lineage(view),
+        "artifacts": run_section.artifacts(view),
+        "config_text": str(view.get("config_text") or ""),
+        "sizes": run_section.sizes(view),
+        "serving": run_section.serving(view),
+    }
+
+
+def render(view: Mapping[str, Any]) -> str:
+    """The report of a run as HTML.
+
+    Args:
+        view: what is known of the run, as plain values; any part may be absent or `None`, and the page then
+            says that it was not recorded.
+
+    Returns:
+        One HTML document that loads nothing; every value of `view` is escaped.
+
+    Example:
+        >>> "Not finished" in render({})
+        True
+    """
+    css = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    page = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(css=Markup(css), policy=policy(css), **_context(view))
+    )
+    # Text from damaged files can hold lone surrogates, which no UTF-8 file can.
+    return page.encode("utf-8", "replace").decode("utf-8")
+
+
+def write(view: Mapping[str, Any], path: Path) -> None:
+    """Writes the report to `path`, whole or not at all."""
+    write_atomic(path, render(view))

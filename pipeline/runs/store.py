@@ -1,0 +1,176 @@
+"""Run directories: `runs/<run id>/` with the frozen config, events, logs, summary and report."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import secrets
+from pathlib import Path
+from typing import Any
+
+from pipeline.root import Root
+from trainer.errors import TandemError
+from trainer.storage import write_atomic, write_json
+
+CONFIG, SUMMARY, VIEW, REPORT, EVENTS, LOGS = (
+    "config.yaml",
+    "summary.json",
+    "view.json",
+    "report.html",
+    "events.jsonl",
+    "logs",
+)
+
+
+def now() -> str:
+    """UTC time as ISO 8601 with seconds."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Run:
+    """One run directory.
+
+    Args:
+        directory: `runs/<run id>`.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    @property
+    def run_id(self) -> str:
+        """Name of the directory."""
+        return self.directory.name
+
+    @property
+    def config_path(self) -> Path:
+        """The frozen config."""
+        return self.directory / CONFIG
+
+    @property
+    def report_path(self) -> Path:
+        """The report."""
+        return self.directory / REPORT
+
+    def log_path(self, step: str) -> Path:
+        """Log file of a step."""
+        return self.directory / LOGS / f"{step}.log"
+
+    def event(self, kind: str, **values: Any) -> None:
+        """Appends one line to `events.jsonl`."""
+        line = json.dumps({"time": now(), "event": kind, **values}, sort_keys=True)
+        with (self.directory / EVENTS).open("a") as file:
+            file.write(line + "\n")
+
+    def events(self) -> list[dict[str, Any]]:
+        """Events in order; a torn last line is left out."""
+        path = self.directory / EVENTS
+        found = []
+        for line in path.read_text().splitlines() if path.exists() else []:
+            try:
+                found.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+        return found
+
+    def config_directory(self) -> Path:
+        """The directory that relative paths in the frozen config refer to.
+
+        Raises:
+            TandemError: `RUN-005` if the run does not say.
+        """
+        for event in self.events():
+            if event["event"] == "run_created":
+                return Path(event["config_directory"])
+        raise TandemError(
+            "RUN-005",
+            f"Expected the event run_created in run {self.run_id}. Received: none",
+            "Start a new run with `tandem run`.",
+        )
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Writes `summary.json`."""
+        write_json(self.directory / SUMMARY, summary)
+
+    def write_view(self, view: dict[str, Any]) -> None:
+        """Writes what the report shows, so that it can be made again without any library."""
+        write_json(self.directory / VIEW, view)
+
+    def summary(self) -> dict[str, Any]:
+        """The summary; of a run that was killed, what its events tell.
+
+        Raises:
+            TandemError: `RUN-002` if `summary.json` is damaged.
+        """
+        path = self.directory / SUMMARY
+        if not path.exists():
+            started = next((e["time"] for e in self.events() if e["event"] == "run_started"), None)
+            return {
+                "run_id": self.run_id,
+                "status": "interrupted",
+                "started": started,
+                "steps": [],
+                "metrics": {},
+            }
+        return self._read(path)
+
+    def view(self) -> dict[str, Any] | None:
+        """What the report shows, or `None` if the run did not get so far."""
+        path = self.directory / VIEW
+        return self._read(path) if path.exists() else None
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        try:
+            return json.loads(path.read_text())
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise TandemError(
+                "RUN-002",
+                f"Expected JSON in {path.name} of run {self.run_id}. Received: {error}",
+                f"Run `tandem resume {self.run_id}` to write it again.",
+            ) from error
+
+
+class RunStore:
+    """All runs of a root.
+
+    Args:
+        root: the root.
+    """
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+
+    def create(self, config_text: str, config_directory: Path) -> Run:
+        """A new run with its frozen config and the directory that relative paths refer to."""
+        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
+        run = Run(self._root.runs / f"{stamp}-{secrets.token_hex(2)}")
+        (run.directory / LOGS).mkdir(parents=True)
+        write_atomic(run.config_path, config_text)
+        run.event("run_created", config_directory=str(config_directory))
+        return run
+
+    def all(self) -> list[Run]:
+        """Runs, oldest first."""
+        if not self._root.runs.is_dir():
+            return []
+        return [Run(path) for path in sorted(self._root.runs.iterdir()) if (path / CONFIG).exists()]
+
+    def find(self, run_id: str | None = None) -> Run:
+        """A run by id or unique beginning of it; the newest one by default.
+
+        Raises:
+            TandemError: `RUN-001` if there is no such run.
+        """
+        runs = self.all()
+        found = [run for run in runs if run_id is None or run.run_id.startswith(run_id)]
+        if run_id is None:
+            found = found[-1:]
+        if len(found) != 1:
+            known = ", ".join(run.run_id for run in runs[-5:]) or "none"
+            raise TandemError(
+                "RUN-001",
+                f"Expected the id of one run. Received: run={run_id}, which {len(found)} runs match; newest: {known}",
+                "List them with `tandem runs list`.",
+                exit_status=2,
+            )
+        return found[0]

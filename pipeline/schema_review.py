@@ -1,0 +1,68 @@
+"""Compares the kept schema with what the newest data says, and keeps the new one on request."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from components.adapter import read_statistics
+from components.schema.core import KeptSchemas, infer, to_text
+from pipeline import plan
+from pipeline.config import Config, load
+from pipeline.local.metadata import connect
+from pipeline.root import Root
+from trainer.errors import TandemError
+
+
+def _newest_statistics(root: Root, name: str) -> str:
+    if root.metadata.exists():
+        with connect(root.metadata) as handle:
+            artifacts = [
+                artifact
+                for artifact in handle.store.get_artifacts_by_type("ExampleStatistics")
+                if artifact.state == mlmd.Artifact.LIVE and f"/{name}/" in f"{artifact.uri}/{name}/"
+            ]
+        for artifact in sorted(artifacts, key=lambda item: item.id, reverse=True):
+            if Path(artifact.uri).is_dir():
+                return artifact.uri
+    raise TandemError(
+        "SCHEMA-003",
+        f"Expected statistics of a run of {name}. Received: none below {root.path}",
+        "Run `tandem run CONFIG` first.",
+        exit_status=2,
+    )
+
+
+def _proposed(config: Config, root: Root) -> schema_pb2.Schema:
+    statistics = read_statistics(_newest_statistics(root, config.name), "train")
+    if statistics is None:
+        raise TandemError("SCHEMA-002", "Expected statistics of the train split. Received: none")
+    return infer(
+        statistics,
+        plan.columns(config),
+        config.label.column,
+        config.check.min_domain_mass,
+        config.check.max_missing_increase,
+    )
+
+
+def changes(config_path: Path, root: Path | None) -> list[str]:
+    """Lines of a unified diff from the kept schema to the one inferred from the newest data."""
+    config, place = load(config_path), Root.beside(config_path, root)
+    kept = KeptSchemas(place.schema / config.name)
+    old = kept.read(kept.version()) or schema_pb2.Schema()
+    lines = [to_text(schema).splitlines() for schema in (old, _proposed(config, place))]
+    return list(difflib.unified_diff(*lines, f"version {kept.version()}", "newest data", lineterm="", n=12))
+
+
+def accept(config_path: Path, root: Path | None) -> int:
+    """Keeps the schema inferred from the newest data; returns its version."""
+    config, place = load(config_path), Root.beside(config_path, root)
+    kept = KeptSchemas(place.schema / config.name)
+    proposed = _proposed(config, place)
+    version = kept.version() + (kept.read(kept.version()) is not None)
+    kept.keep(proposed, version)
+    return version

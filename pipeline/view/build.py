@@ -1,0 +1,142 @@
+"""What the report and the summary show, gathered from the outputs of the steps of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from components.adapter import read_anomalies, read_statistics
+from components.check.core import examine
+from components.evaluate.metrics import read_metrics
+from pipeline.config import Config
+from pipeline.fingerprint import all_library_versions
+from pipeline.root import Root
+from pipeline.view.columns import columns
+from trainer.errors import TandemError
+
+Json = dict[str, Any]
+Outputs = Mapping[str, Mapping[str, str]]
+
+_SPLITS = ("train", "validation", "eval")
+_DEAD_LETTERS = 20
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def _place(outputs: Outputs, step: str, name: str) -> Path | None:
+    uri = outputs.get(step, {}).get(name)
+    return Path(uri) if uri else None
+
+
+def _kinds(config: Config) -> dict[str, str]:
+    kinds = {config.label.column: "label"}
+    kinds |= {name: feature.kind for name, feature in config.features.items()}
+    kinds |= {name: "kept" for name in config.data.keep if name not in kinds}
+    if config.data.weight_column:
+        kinds[config.data.weight_column] = "weight"
+    return kinds
+
+
+def data_view(config: Config, outputs: Outputs, previous: str) -> Json:
+    """Rows, columns, anomalies and drift; what is not there yet is left out."""
+    view: Json = {}
+    examples = _place(outputs, "ingest", "examples")
+    if examples is not None:
+        report = _read(examples / "ingest.json") or {}
+        view["ingest"] = report
+        view["splits"] = report.get("rows", {})
+        view["unlabelled"] = report.get("unlabelled", 0)
+        view["bad_rows"] = report.get("bad", 0)
+        letters = examples / "dead_letter.jsonl"
+        lines = letters.read_text().splitlines()[:_DEAD_LETTERS] if letters.is_file() else []
+        view["dead_letter"] = [json.loads(line) for line in lines]
+    place = _place(outputs, "statistics", "statistics")
+    if place is None:
+        return view
+    statistics = {split: found for split in _SPLITS if (found := read_statistics(place, split)) is not None}
+    view["columns"] = columns(statistics, _kinds(config))
+    found_in = _place(outputs, "validator", "anomalies")
+    if found_in is not None:
+        anomalies = {
+            split: found for split in _SPLITS if (found := read_anomalies(found_in, split)) is not None
+        }
+        before = read_statistics(previous, "train") if previous else None
+        findings = examine(
+            anomalies, statistics, before, config.check.model_dump(mode="json"), config.label.column
+        )
+        view |= {
+            "anomalies": list(findings.anomalies),
+            "drift": list(findings.drift),
+            "warnings": list(findings.warnings),
+        }
+    return view
+
+
+def metrics_view(outputs: Outputs) -> Json | None:
+    """Metrics of candidate, baseline and prior, or `None` before the evaluation."""
+    evaluation, scores = _place(outputs, "evaluate", "evaluation"), _place(outputs, "score", "scores")
+    if evaluation is None or scores is None:
+        return None
+    try:
+        metrics = read_metrics(str(evaluation))
+    except TandemError:
+        return None
+    score = _read(scores / "score.json") or {}
+    return {**metrics, "prior": score.get("prior", {}), "churn": score.get("churn")}
+
+
+def training_view(outputs: Outputs) -> Json | None:
+    """History and summary of training, or `None` before it."""
+    place = _place(outputs, "train", "model_run")
+    if place is None:
+        return None
+    return {**(_read(place / "training.json") or {}), "history": _read(place / "history.json") or []}
+
+
+def _size(place: Path | None) -> int | None:
+    if place is None or not place.exists():
+        return None
+    return sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+
+
+def view(
+    config: Config, config_text: str, root: Root, outputs: Outputs, summary: Json, previous: str
+) -> Json:
+    """The whole view; parts of steps that did not run are absent or `None`."""
+    blessing = _place(outputs, "gate", "blessing")
+    gate = _read(blessing / "gate.json") if blessing else None
+    scores = _place(outputs, "score", "scores")
+    score = (_read(scores / "score.json") or {}) if scores else {}
+    model = _place(outputs, "train", "model")
+    is_prior = bool((gate or {}).get("baseline", {}).get("is_prior"))
+    metrics = metrics_view(outputs)
+    return {
+        "summary": summary,
+        "config_text": config_text,
+        "data": data_view(config, outputs, previous),
+        "training": training_view(outputs),
+        "metrics": metrics and {**metrics, "baseline_is_prior": is_prior},
+        "calibration": score.get("calibration"),
+        "gate": gate,
+        "dry_run": gate.get("dry_run") if gate else None,
+        "lineage": {
+            "digest": gate.get("model_digest") if gate else None,
+            "baseline_digest": None if is_prior else (gate or {}).get("baseline", {}).get("digest"),
+            "versions": all_library_versions(),
+            "fingerprints": summary["fingerprints"],
+            "artifacts": [
+                {"step": step, "name": name, "uri": root.relative(uri)}
+                for step, made in outputs.items()
+                for name, uri in made.items()
+            ],
+        },
+        "sizes": {
+            "model_bytes": _size(model / "Format-Serving" if model else None),
+            "examples_bytes": _size(_place(outputs, "ingest", "examples")),
+            "transformed_examples_bytes": _size(_place(outputs, "transform", "transformed_examples")),
+        },
+    }

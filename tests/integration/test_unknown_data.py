@@ -1,0 +1,64 @@
+"""Data sets that nothing in the code knows, by `init` and `run` alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+
+def tiny() -> tuple[pd.DataFrame, str, str]:
+    rng = np.random.default_rng(0)
+    size = rng.normal(size=80)
+    colour = rng.choice(["red", "green"], 80)
+    late = (size + (colour == "red") + rng.normal(0, 0.3, 80) > 0.5).astype(int)
+    return pd.DataFrame({"size": size.round(3), "colour": colour, "late": late}), "late", "binary"
+
+
+def wide() -> tuple[pd.DataFrame, str, str]:
+    rng = np.random.default_rng(1)
+    numbers = rng.normal(size=(1500, 200)).round(4)
+    codes = rng.integers(0, 12, (1500, 100))
+    columns = {f"n{i}": numbers[:, i] for i in range(200)} | {f"c{i}": codes[:, i] for i in range(100)}
+    price = 100 + 20 * numbers[:, 0] + 5 * codes[:, 0] + rng.normal(0, 3, 1500)
+    return pd.DataFrame(columns | {"price": price.round(2)}), "price", "regression"
+
+
+def messy() -> tuple[pd.DataFrame, str, str]:
+    rng = np.random.default_rng(2)
+    rows = 1200
+    kind = rng.choice(["gold", "silver", "bronze"], rows)
+    frame = pd.DataFrame(
+        {
+            "joined on": pd.to_datetime("2021-01-01") + pd.to_timedelta(rng.integers(0, 900, rows), "D"),
+            "active?": np.where(rng.random(rows) < 0.5, "true", "false"),
+            "größe": rng.normal(50 + 10 * (kind == "gold"), 5).round(1),
+            "city": np.where(kind == "silver", rng.choice(["Oslo", "Bergen"], rows), rng.choice(["Rome", "Bari"], rows)),
+            "<b>note</b>": rng.choice(["a,b", 'say "hi"', "x"], rows),
+            "kind": kind,
+        }
+    )
+    frame["joined on"] = frame["joined on"].dt.strftime("%Y-%m-%d")
+    for column in frame.columns.drop("kind"):
+        frame.loc[rng.random(rows) < 0.2, column] = None
+    return frame, "kind", "multiclass"
+
+
+@pytest.mark.parametrize("shape", [tiny, wide, messy])
+def test_a_data_set_unknown_to_the_authors_ends_in_a_pushed_model(project, shape) -> None:  # noqa: ANN001
+    frame, label, task = shape()
+    config = project.init(project.data(frame), label)
+    assert config.task == task
+    result = project.run()
+    assert result.summary["error"] is None
+    assert result.exit_status in (0, 3)
+    candidate, prior = result.summary["metrics"]["candidate"], result.summary["metrics"]["prior"]
+    measure = "rmse" if task == "regression" else "log_loss"
+    assert candidate[measure] < prior[measure]
+    equality = [rule for rule in result.summary["gate"] if "equals" in rule["rule"]]
+    assert [rule["verdict"] for rule in equality] == ["pass"]
+    if shape is not tiny:
+        assert result.summary["status"] == "pushed"
+    page = result.run.report_path.read_text()
+    assert "<b>note</b>" not in page
+    assert f">{label}<" in page

@@ -1,0 +1,6 @@
+"""Checkpoints from which a killed training continues as if nothing had happened."""
+
+from trainer.checkpoints.file import Checkpoint, read_checkpoint, write_checkpoint
+from trainer.checkpoints.store import CheckpointStore, discard
+
+__all__ = ["Checkpoint", "CheckpointStore", "discard", "read_checkpoint", "write_checkpoint"]

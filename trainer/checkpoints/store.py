@@ -1,0 +1,72 @@
+"""The checkpoints of one training in one directory."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from absl import logging
+
+from trainer.checkpoints.file import TEMPORARY_PREFIX, Checkpoint, read_checkpoint, write_checkpoint
+from trainer.errors import TandemError
+
+_NAME = re.compile(r"checkpoint-(\d{12})\.tandem")
+
+
+class CheckpointStore:
+    """Writes checkpoints and finds the newest whole one.
+
+    The caller gives each training a directory of its own, keyed by all that the result depends on, and makes
+    sure that one process at a time uses it.
+
+    Args:
+        directory: made if absent.
+        keep: int, at least 2. Checkpoints kept, so that a previous one exists should the newest turn out
+            damaged. Defaults to `2`.
+
+    Raises:
+        ValueError: if `keep` is below 2.
+    """
+
+    def __init__(self, directory: str | Path, keep: int = 2) -> None:
+        if keep < 2:
+            raise ValueError(f"keep must be at least 2. Received: keep={keep}")
+        self.directory = Path(directory)
+        self._keep = keep
+
+    def _steps(self) -> list[tuple[int, Path]]:
+        if not self.directory.is_dir():
+            return []
+        found = ((_NAME.fullmatch(path.name), path) for path in self.directory.iterdir())
+        return sorted((int(match[1]), path) for match, path in found if match)
+
+    def save(self, checkpoint: Checkpoint) -> Path:
+        """Writes a checkpoint, then removes those beyond the `keep` newest.
+
+        Raises:
+            TandemError: `TRAIN-201` if it cannot be written.
+        """
+        path = self.directory / f"checkpoint-{checkpoint.step:012d}.tandem"
+        write_checkpoint(path, checkpoint)
+        for _, old in self._steps()[: -self._keep]:
+            old.unlink(missing_ok=True)
+        return path
+
+    def latest(self) -> Checkpoint | None:
+        """The newest whole checkpoint; damaged ones are renamed to `*.corrupt` and reported in the log."""
+        for leftover in self.directory.glob(f"{TEMPORARY_PREFIX}*"):
+            leftover.unlink(missing_ok=True)
+        for _, path in reversed(self._steps()):
+            try:
+                return read_checkpoint(path)
+            except TandemError as error:
+                aside = path.with_name(f"{path.name}.corrupt")
+                logging.error("%s Set aside as %s; the one before it is used.", error, aside.name)
+                path.replace(aside)
+        return None
+
+
+def discard(directory: str | Path) -> None:
+    """Removes the checkpoints of a training whose result is safe elsewhere."""
+    shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,107 @@
+"""TFRecord files of transformed examples, parsed batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from trainer.errors import TandemError
+from trainer.spec import FeatureSpec
+
+Columns = dict[str, NDArray[Any]]
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+def compression_of(path: Path) -> str:
+    """`GZIP` or `""`, by the first two bytes of the file, whatever its name.
+
+    Raises:
+        TandemError: `TRAIN-101` if the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return "GZIP" if file.read(2) == _GZIP_MAGIC else ""
+    except OSError as error:
+        raise TandemError(
+            "TRAIN-101",
+            f"A file of transformed examples must be readable. Received: file={path} ({error.strerror})",
+            "Run the transform step again.",
+        ) from error
+
+
+def feature_description(spec: FeatureSpec) -> dict[str, Any]:
+    """The fixed-length features of one transformed example, for `tf.io.parse_example`."""
+    description: dict[str, Any] = {
+        "label": tf.io.FixedLenFeature([], tf.int64 if spec.task == "multiclass" else tf.float32)
+    }
+    if spec.wide:
+        description["wide_ids"] = tf.io.FixedLenFeature([len(spec.wide)], tf.int64)
+    if spec.deep:
+        description["deep_ids"] = tf.io.FixedLenFeature([len(spec.deep)], tf.int64)
+    if spec.dense:
+        description["dense"] = tf.io.FixedLenFeature([len(spec.dense)], tf.float32)
+    if spec.weight:
+        description["weight"] = tf.io.FixedLenFeature([], tf.float32)
+    return description
+
+
+def parse(serialized: Any, spec: FeatureSpec) -> dict[str, Any]:
+    """Parses serialized examples `(batch,)`; ids and class labels become int32, absent weights one.
+
+    Returns:
+        `wide_ids (batch, wide)` and `deep_ids (batch, deep)` int32, `dense (batch, dense)` float32, those
+        that the specification has; `label (batch,)` float32, or int32 for a multiclass task; `weight
+        (batch,)` float32.
+    """
+    columns = tf.io.parse_example(serialized, feature_description(spec))
+    for name in ("wide_ids", "deep_ids", "label"):
+        if name in columns and columns[name].dtype == tf.int64:
+            columns[name] = tf.cast(columns[name], tf.int32)
+    if not spec.weight:
+        columns["weight"] = tf.ones_like(columns["label"], tf.float32)
+    return dict(columns)
+
+
+def serialized_examples(files: Sequence[Path]) -> Any:
+    """A `tf.data.Dataset` of serialized examples, in the order of `files` and of the records in each."""
+    names = tf.constant([str(path) for path in files], tf.string, [len(files)])
+    kinds = tf.constant([compression_of(path) for path in files], tf.string, [len(files)])
+    return tf.data.Dataset.from_tensor_slices((names, kinds)).flat_map(
+        lambda name, kind: tf.data.TFRecordDataset(name, compression_type=kind)
+    )
+
+
+def numpy_batches(dataset: Any, files: Sequence[Path]) -> Iterator[Columns]:
+    """Iterates over parsed batches as numpy arrays.
+
+    Raises:
+        TandemError: `TRAIN-102` if a file is damaged or holds something else than the features expected.
+    """
+    try:
+        yield from dataset.as_numpy_iterator()
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+        cause = " ".join(str(error.message).split())[:300]
+        raise TandemError(
+            "TRAIN-102",
+            "Files of transformed examples must be whole and hold the features of the specification. "
+            f"Received: files={[str(path) for path in files[:3]]} ({cause})",
+            "Run the transform step again.",
+        ) from error
+
+
+def read_in_order(files: Sequence[Path], spec: FeatureSpec, batch_size: int = 4096) -> Iterator[Columns]:
+    """Batches of all examples in file order; the last one may be smaller."""
+    dataset = (
+        serialized_examples(files)
+        .batch(batch_size)
+        .map(lambda batch: parse(batch, spec), num_parallel_calls=2, deterministic=True)
+        .prefetch(2)
+    )
+    for columns in numpy_batches(dataset, files):
+        yield {name: np.asarray(values) for name, values in columns.items()}

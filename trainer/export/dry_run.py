@@ -1,0 +1,157 @@
+"""Loads an exported model as a server would, lets it answer recorded requests and measures how fast.
+
+`python -m trainer.export.dry_run MODEL_DIR REQUESTS_DIR OUT_JSON` in a process of its own: nothing that the
+training has in memory can help the model. Exit status: 0 if the file was written, whatever the differences;
+the status of the error otherwise.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from absl import app, logging
+from numpy.typing import NDArray
+
+from trainer.errors import TandemError
+from trainer.export.digest import digest
+from trainer.export.requests import read_requests
+from trainer.export.signatures import PREDICT, SERVING, dtype_of, missing_value
+from trainer.storage import write_json
+
+_BATCH = 64
+_WARM_UP = 10
+
+
+def dry_run(
+    model_dir: str | Path, requests_dir: str | Path, single_calls: int = 500, batch_calls: int = 100
+) -> dict[str, Any]:
+    """Answers every request through both signatures and times `serving_default`.
+
+    Args:
+        model_dir: the SavedModel.
+        requests_dir: holds `requests.tfrecord` and `expected.npz`.
+        single_calls: int. Most timed calls with one request each. Defaults to `500`.
+        batch_calls: int. Timed calls with 64 requests each. Defaults to `100`.
+
+    Returns:
+        `requests`, the number answered; `max_abs_difference` from the training path over both signatures,
+        lower is better (for regression divided by `|mean| + standard deviation` of the train labels);
+        `latency_ms` of single requests and `batch_latency_ms` of 64 together, each with `p50` and `p99`;
+        `load_seconds`; `model_digest`.
+
+    Raises:
+        TandemError: `EXPORT-005` no readable SavedModel, `EXPORT-007` no readable requests, `EXPORT-008` a
+            signature or output that is absent, has another shape or is not finite.
+    """
+    requests, expected, scale = read_requests(requests_dir)
+    model_digest = digest(model_dir)
+    start = time.perf_counter()
+    loaded = tf.saved_model.load(str(model_dir))
+    absent = {SERVING, PREDICT} - set(loaded.signatures)
+    if absent:
+        raise _wrong("signatures", f"without {sorted(absent)}")
+    serve, predict = loaded.signatures[SERVING], loaded.signatures[PREDICT]
+    serve(examples=tf.constant(requests[:1]))
+    load_seconds = time.perf_counter() - start
+
+    difference = 0.0
+    for first in range(0, len(requests), _BATCH):
+        part = slice(first, first + _BATCH)
+        wanted = {name: value[part] for name, value in expected.items()}
+        batch = requests[part]
+        for answers in (serve(examples=tf.constant(batch)), predict(**_dense(batch, predict, model_dir))):
+            difference = max(difference, _difference(answers, wanted) / scale)
+    singles = [tf.constant([request]) for request in requests[:single_calls]]
+    repeated = (requests * (_BATCH // len(requests) + 1))[:_BATCH]
+    return {
+        "requests": len(requests),
+        "max_abs_difference": difference,
+        "latency_ms": _latency(lambda request: serve(examples=request), singles),
+        "batch_latency_ms": {
+            "size": _BATCH,
+            **_latency(lambda batch: serve(examples=batch), [tf.constant(repeated)] * batch_calls),
+        },
+        "load_seconds": load_seconds,
+        "model_digest": model_digest,
+    }
+
+
+def _wrong(what: str, found: str) -> TandemError:
+    return TandemError(
+        "EXPORT-008", f"The served model must answer as recorded. Received: {what} {found}", "Train it again."
+    )
+
+
+def _dense(batch: Sequence[bytes], predict: Any, model_dir: str | Path) -> dict[str, Any]:
+    """Requests as the dense inputs of `predict`, under the names of TensorFlow's Python API."""
+    names = column_names(model_dir, predict)
+    kinds = {tf.string: "string", tf.float32: "float", tf.int64: "int64"}
+    inputs = {}
+    for safe, spec in predict.structured_input_signature[1].items():
+        kind = kinds[spec.dtype]
+        feature = tf.io.FixedLenFeature([1], dtype_of(kind), missing_value(kind))
+        inputs[safe] = tf.io.parse_example(batch, {names[safe]: feature})[names[safe]]
+    return inputs
+
+
+def column_names(model_dir: str | Path, predict: Any) -> dict[str, str]:
+    """The column behind each input of a loaded `predict` signature, by the input's name in Python."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString((Path(model_dir) / "saved_model.pb").read_bytes())
+    by_tensor = {
+        info.name.split(":")[0]: name
+        for name, info in saved.meta_graphs[0].signature_def[PREDICT].inputs.items()
+    }
+    return {safe: by_tensor[f"{PREDICT}_{safe}"] for safe in predict.structured_input_signature[1]}
+
+
+def _difference(answers: Mapping[str, Any], wanted: Mapping[str, NDArray[Any]]) -> float:
+    largest = 0.0
+    for name, value in wanted.items():
+        if name not in answers:
+            raise _wrong("outputs", f"without {name}")
+        answer = answers[name].numpy()
+        if answer.shape != value.shape:
+            raise _wrong(name, f"of shape {answer.shape} for {value.shape}")
+        if not np.isfinite(answer).all():
+            raise _wrong(name, "that is not finite")
+        largest = max(largest, float(np.abs(answer.astype(np.float64) - value).max(initial=0.0)))
+    return largest
+
+
+def _latency(call: Callable[[Any], Any], inputs: Sequence[Any]) -> dict[str, float]:
+    """50th and 99th percentile in milliseconds, after calls that are not counted."""
+    for index in range(_WARM_UP):
+        call(inputs[index % len(inputs)])
+    taken = []
+    for value in inputs:
+        start = time.perf_counter()
+        for output in call(value).values():
+            output.numpy()
+        taken.append((time.perf_counter() - start) * 1000.0)
+    p50, p99 = np.percentile(taken, [50, 99])
+    return {"p50": float(p50), "p99": float(p99)}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line; returns the exit status."""
+    if len(arguments) != 4:
+        logging.error("Expected MODEL_DIR REQUESTS_DIR OUT_JSON. Received: %s", list(arguments[1:]))
+        return 2
+    try:
+        write_json(Path(arguments[3]), dry_run(arguments[1], arguments[2]))
+    except TandemError as error:
+        logging.error("%s", error)
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,114 @@
+"""Recorded requests: raw examples without their label, and what the training path answers to them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from trainer.data.records import serialized_examples
+from trainer.errors import TandemError
+from trainer.export.serving import Server
+from trainer.spec import FeatureSpec
+from trainer.storage import write_atomic
+
+REQUESTS, EXPECTED = "requests.tfrecord", "expected.npz"
+_BATCH = 256
+
+
+def _requests(files: Sequence[Path], spec: FeatureSpec, limit: int) -> Iterator[bytes]:
+    """The first `limit` examples with nothing but the raw features that the model is served with."""
+    for serialized in serialized_examples(files).take(limit).as_numpy_iterator():
+        example = tf.train.Example.FromString(serialized)
+        for name in set(example.features.feature) - set(spec.raw):
+            del example.features.feature[name]
+        yield example.SerializeToString(deterministic=True)
+
+
+def tolerance_scale(spec: FeatureSpec, mean: float, deviation: float) -> float:
+    """What a difference is divided by: 1, or `|mean| + deviation` of the label for regression."""
+    return abs(mean) + deviation if spec.task == "regression" else 1.0
+
+
+def write_requests(
+    run_dir: str | Path, spec: FeatureSpec, server: Server, eval_raw_files: Sequence[str | Path], limit: int
+) -> int:
+    """Writes `requests.tfrecord` and `expected.npz`.
+
+    Args:
+        run_dir: where both go.
+        spec: the features.
+        server: the model before its export.
+        eval_raw_files: TFRecord files of raw examples, plain or gzip.
+        limit: int, at least 1. Most requests.
+
+    Returns:
+        Number of requests written.
+
+    Raises:
+        TandemError: `EXPORT-006` if there is no example or one cannot be read.
+    """
+    run_dir = Path(run_dir)
+    files = sorted(Path(file) for file in eval_raw_files)
+    parts: list[dict[str, NDArray[Any]]] = []
+    try:
+        requests = list(_requests(files, spec, limit))
+        for start in range(0, len(requests), _BATCH):
+            answers = server.predict_examples(tf.constant(requests[start : start + _BATCH]), spec.raw)
+            parts.append({n: v.numpy() for n, v in answers.items() if v.dtype == tf.float32})
+    except tf.errors.OpError as error:
+        raise TandemError(
+            "EXPORT-006",
+            f"Raw examples must be readable. Received: files={[str(f) for f in files[:3]]} ({error.message})",
+            "Run the ingest step again.",
+        ) from error
+    if not parts:
+        raise TandemError(
+            "EXPORT-006",
+            f"Recorded requests need at least one raw eval example. Received: files={len(files)}, rows=0",
+            "Give the eval split rows, in data.split.",
+            exit_status=2,
+        )
+    run_dir.mkdir(parents=True, exist_ok=True)
+    temporary = run_dir / f".{REQUESTS}"
+    with tf.io.TFRecordWriter(str(temporary)) as writer:
+        for request in requests:
+            writer.write(request)
+    head = server.head
+    expected = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    scale = tolerance_scale(spec, float(head.label_mean), float(head.label_deviation))
+    buffer = io.BytesIO()
+    arrays: dict[str, Any] = {f"outputs/{name}": value for name, value in expected.items()}
+    np.savez(buffer, **arrays, scale=np.float64(scale))
+    write_atomic(run_dir / EXPECTED, buffer.getvalue())
+    temporary.replace(run_dir / REQUESTS)
+    return len(requests)
+
+
+def read_requests(run_dir: str | Path) -> tuple[list[bytes], dict[str, NDArray[Any]], float]:
+    """What `write_requests` wrote: requests, expected outputs by name, and the scale of differences.
+
+    Raises:
+        TandemError: `EXPORT-007` if a file is absent or damaged, or the numbers of rows differ.
+    """
+    run_dir = Path(run_dir)
+    try:
+        requests = list(serialized_examples([run_dir / REQUESTS]).as_numpy_iterator())
+        with np.load(run_dir / EXPECTED, allow_pickle=False) as saved:
+            outputs = {n.removeprefix("outputs/"): saved[n] for n in saved.files if n != "scale"}
+            scale = float(saved["scale"])
+        lengths = {len(value) for value in outputs.values()}
+        if lengths != {len(requests)}:
+            raise ValueError(f"{len(requests)} requests, outputs of {sorted(lengths)} rows")
+    except (OSError, ValueError, KeyError, TandemError, tf.errors.OpError) as error:
+        raise TandemError(
+            "EXPORT-007",
+            f"Recorded requests must be whole. Received: directory={run_dir} ({error})",
+            "Run the train step again.",
+        ) from error
+    return requests, outputs, scale

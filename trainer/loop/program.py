@@ -1,0 +1,100 @@
+"""A whole training from plain files: train, record requests, export, summarise."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from absl import logging
+
+from trainer.export import TransformGraph, build_server, digest, export_server, write_requests
+from trainer.loop.progress import Progress
+from trainer.loop.train import train
+from trainer.models import build_wide_deep
+from trainer.spec import FeatureSpec, ModelSpec, Record, TrainSpec
+from trainer.storage import write_json
+
+SERVING_DIRECTORY = "Format-Serving"
+
+
+@dataclasses.dataclass(frozen=True)
+class RunSpec(Record):
+    """All that one training needs.
+
+    Args:
+        features: the feature specification.
+        model: both parts of the model.
+        train: the training loop.
+        train_files: TFRecord files of transformed examples.
+        transform_graph_dir: holds `transform_fn`.
+        checkpoint_dir: this training's own directory; kept for the caller to discard.
+        output_dir: gets the SavedModel as `Format-Serving`.
+        run_dir: gets `history.json`, `training.json`, TensorBoard logs, `requests.tfrecord`, `expected.npz`.
+        validation_files: for early stopping and calibration. Defaults to none.
+        eval_raw_files: raw examples to record as requests. Defaults to none.
+        recorded_requests: int, at least 1. Most requests to record. Defaults to `1000`.
+    """
+
+    features: FeatureSpec
+    model: ModelSpec
+    train: TrainSpec
+    train_files: tuple[str, ...]
+    transform_graph_dir: str
+    checkpoint_dir: str
+    output_dir: str
+    run_dir: str
+    validation_files: tuple[str, ...] = ()
+    eval_raw_files: tuple[str, ...] = ()
+    recorded_requests: int = 1000
+
+
+def run(spec: RunSpec, progress: Progress | None = None) -> dict[str, Any]:
+    """Trains, exports and records.
+
+    Args:
+        spec: what to train, and all paths.
+        progress: see `trainer.loop.train`. Defaults to `None`.
+
+    Returns:
+        The content of `training.json`: the summary of the training, `feature_spec`, `label_statistics`, the
+        `model_digest` and the number of `recorded_requests`.
+
+    Raises:
+        TandemError: those of `trainer.loop.train`, and `EXPORT-001` to `EXPORT-006`.
+    """
+    # Before hours of training, not after them.
+    transform = TransformGraph(spec.transform_graph_dir)
+    transform.require(spec.features.raw)
+    run_dir, model_dir = Path(spec.run_dir), Path(spec.output_dir) / SERVING_DIRECTORY
+    result = train(
+        spec.features,
+        spec.model,
+        spec.train,
+        spec.train_files,
+        spec.validation_files,
+        spec.checkpoint_dir,
+        run_dir,
+        progress,
+    )
+    # On one device whatever the strategy was: a server has no replicas.
+    model = build_wide_deep(spec.features, spec.model, spec.train.seed)
+    for variable, value in zip(model.trainable_variables, result.weights, strict=True):
+        variable.assign(value)
+    server = build_server(spec.features, model, transform, result.parameters)
+    recorded = 0
+    if spec.eval_raw_files:
+        recorded = write_requests(run_dir, spec.features, server, spec.eval_raw_files, spec.recorded_requests)
+    export_server(model_dir, spec.features, server)
+    summary = {
+        **result.summary,
+        "feature_spec": spec.features.to_json(),
+        "label_statistics": result.labels.to_json(),
+        "model_digest": digest(model_dir),
+        "recorded_requests": recorded,
+        "tensorflow": tf.__version__,
+    }
+    write_json(run_dir / "training.json", summary)
+    logging.info("Model %s in %s", summary["model_digest"][:12], model_dir)
+    return summary

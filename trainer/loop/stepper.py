@@ -1,0 +1,228 @@
+"""The compiled parts of the loop: several training steps in one call, and the evaluation of a split."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from trainer.data import Block, Split, evaluation_blocks
+from trainer.loop.averaging import WeightAverage
+from trainer.losses import for_task
+from trainer.models import penalty
+from trainer.spec import FeatureSpec
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """What is minimised: `sum(weight class_weight loss) / (batch mean_weight) + penalty`.
+
+    Args:
+        task: `binary`, `multiclass` or `regression`.
+        mean_weight: float above 0. Mean of `weight class_weight` over the training split, so that a batch
+            weighs 1 on average.
+        class_weights: one for each class, or None. Defaults to `None`.
+        label_mean: float. Subtracted from the label of a regression. Defaults to `0.0`.
+        label_deviation: float above 0. Divides it then. Defaults to `1.0`.
+    """
+
+    task: str
+    mean_weight: float
+    class_weights: Sequence[float] | None = None
+    label_mean: float = 0.0
+    label_deviation: float = 1.0
+
+    def labels(self, batch: dict[str, Any]) -> Any:
+        """Labels as the loss takes them, `(batch,)`."""
+        if self.task != "regression":
+            return batch["label"]
+        return (batch["label"] - self.label_mean) / self.label_deviation
+
+    def weights(self, batch: dict[str, Any]) -> Any:
+        """Weight of each example, class weights included, float32 `(batch,)`."""
+        if self.class_weights is None:
+            return batch["weight"]
+        table = tf.constant(self.class_weights, tf.float32)
+        return batch["weight"] * tf.gather(table, tf.cast(batch["label"], tf.int32))
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """A split seen by the model.
+
+    Args:
+        loss: float. Weighted mean of the loss, class weights included, without penalties.
+        logits: float32 `(rows, outputs)`.
+        labels: `(rows,)`, standardised for regression.
+        weights: float32 `(rows,)`, of the examples alone.
+    """
+
+    loss: float
+    logits: NDArray[Any]
+    labels: NDArray[Any]
+    weights: NDArray[Any]
+
+
+class Stepper:
+    """Runs blocks of steps on a strategy.
+
+    Args:
+        strategy: where the variables live.
+        spec: the features.
+        model: from transformed features to logits.
+        optimizer: built on the trainable variables of `model`.
+        average: follows the weights.
+        objective: what is minimised.
+        batch: int. Examples of a step over all replicas.
+        jit_compile: bool. Compile the step with XLA.
+    """
+
+    def __init__(
+        self,
+        strategy: tf.distribute.Strategy,
+        spec: FeatureSpec,
+        model: keras.Model,
+        optimizer: Any,
+        average: WeightAverage,
+        objective: Objective,
+        batch: int,
+        jit_compile: bool,
+    ) -> None:
+        self._strategy = strategy
+        self._replicas = int(strategy.num_replicas_in_sync)
+        self._model, self._optimizer, self._average = model, optimizer, average
+        self._objective, self._loss = objective, for_task(spec.task)
+        self._batch = batch
+        self._inputs = list(model.input)
+        step = tf.function(self._step, jit_compile=True) if jit_compile else self._step
+        # One trace for blocks of every length where the block is a plain tensor.
+        plain = self._replicas == 1 and not isinstance(strategy, tf.distribute.TPUStrategy)
+        self._train = tf.function(
+            lambda block: self._steps(step, block),
+            input_signature=[self._signature(spec)] if plain else None,
+        )
+        self._evaluate = tf.function(self._evaluation_steps)
+
+    @property
+    def longest_block(self) -> int:
+        """Most steps in one call: about 32,768 examples; one on a TPU, where shapes must be static."""
+        if isinstance(self._strategy, tf.distribute.TPUStrategy):
+            return 1
+        return max(1, min(64, 32_768 // self._batch))
+
+    def _signature(self, spec: FeatureSpec) -> dict[str, tf.TensorSpec]:
+        label = tf.int32 if spec.task == "multiclass" else tf.float32
+        shapes: dict[str, tuple[tuple[int, ...], Any]] = {"label": ((), label), "weight": ((), tf.float32)}
+        for name, width, kind in (
+            ("wide_ids", len(spec.wide), tf.int32),
+            ("deep_ids", len(spec.deep), tf.int32),
+            ("dense", len(spec.dense), tf.float32),
+        ):
+            if width:
+                shapes[name] = ((width,), kind)
+        return {n: tf.TensorSpec([None, self._batch, *shape], kind) for n, (shape, kind) in shapes.items()}
+
+    def train(self, block: Block) -> NDArray[np.float32]:
+        """Takes the steps of a block `(steps, batch, ...)` and returns the loss before each, `(steps,)`."""
+        losses: NDArray[np.float32] = self._train(self._distribute(block)).numpy()
+        return losses
+
+    def evaluate(self, split: Split, most_rows: int = 4096) -> Evaluation:
+        """The loss and the logits of a whole split.
+
+        Args:
+            split: the split.
+            most_rows: int. Most rows in a batch. Defaults to `4096`.
+        """
+        batch = -(-min(most_rows, split.rows) // self._replicas) * self._replicas
+        losses, totals = 0.0, 0.0
+        logits, labels, weights = [], [], []
+        for block in evaluation_blocks(split, batch):
+            loss, total, outputs = self._evaluate(self._distribute(block))
+            losses += float(loss.numpy().astype(np.float64).sum())
+            totals += float(total.numpy().astype(np.float64).sum())
+            parts = self._strategy.experimental_local_results(outputs)
+            together = np.concatenate([part.numpy() for part in parts], axis=1)
+            logits.append(together.reshape(-1, together.shape[-1]))
+            labels.append(np.asarray(self._objective.labels(block)).reshape(-1))
+            weights.append(block["weight"].reshape(-1))
+        rows = split.rows
+        return Evaluation(
+            losses / totals,
+            np.concatenate(logits)[:rows],
+            np.concatenate(labels)[:rows],
+            np.concatenate(weights)[:rows],
+        )
+
+    def _distribute(self, block: Block) -> Any:
+        if self._replicas == 1:
+            return {name: tf.constant(values) for name, values in block.items()}
+        rows = block["label"].shape[1] // self._replicas
+        return {
+            name: self._strategy.experimental_distribute_values_from_function(
+                lambda context, values=values: tf.constant(
+                    values[:, context.replica_id_in_sync_group * rows :][:, :rows]
+                )
+            )
+            for name, values in block.items()
+        }
+
+    def _step(self, batch: dict[str, Any]) -> Any:
+        variables = self._model.trainable_variables
+        weights = self._objective.weights(batch)
+        labels = self._objective.labels(batch)
+        with tf.GradientTape() as tape:
+            logits = self._model({name: batch[name] for name in self._inputs}, training=True)
+            weighted = tf.reduce_sum(self._loss(labels, tf.cast(logits, tf.float32)) * weights)
+            loss = weighted / (self._batch * self._objective.mean_weight)
+            total = loss + penalty(self._model) / self._replicas
+        gradients = tape.gradient(total, [variable.value for variable in variables])
+        self._optimizer.apply(gradients, variables)
+        self._average.update()
+        return loss
+
+    def _steps(self, step: Any, block: Any) -> Any:
+        def one(part: dict[str, Any], index: Any) -> Any:
+            return step({name: values[index] for name, values in part.items()})
+
+        first = self._strategy.experimental_local_results(block["label"])[0]
+        count = tf.shape(first)[0]
+
+        def body(index: Any, losses: Any) -> tuple[Any, Any]:
+            loss = self._strategy.run(one, args=(block, index))
+            loss = self._strategy.reduce(tf.distribute.ReduceOp.SUM, loss, axis=None)
+            return index + 1, losses.write(index, loss)
+
+        _, losses = tf.while_loop(
+            lambda index, _: index < count,
+            body,
+            (tf.constant(0), tf.TensorArray(tf.float32, count)),
+            parallel_iterations=1,
+        )
+        return losses.stack()
+
+    def _evaluation_steps(self, block: Any) -> Any:
+        def all_batches(part: dict[str, Any]) -> Any:
+            def one(batch: dict[str, Any]) -> Any:
+                logits = self._model({name: batch[name] for name in self._inputs}, training=False)
+                logits = tf.cast(logits, tf.float32)
+                weights = self._objective.weights(batch)
+                loss = self._loss(self._objective.labels(batch), logits)
+                # A weight of 0 must silence a row whatever its loss.
+                loss = tf.where(weights > 0, loss * weights, tf.zeros_like(loss))
+                return tf.reduce_sum(loss), tf.reduce_sum(weights), logits
+
+            return tf.map_fn(one, part, fn_output_signature=(tf.float32, tf.float32, tf.float32))
+
+        loss, weight, logits = self._strategy.run(all_batches, args=(block,))
+        add = tf.distribute.ReduceOp.SUM
+        return (
+            self._strategy.reduce(add, loss, axis=None),
+            self._strategy.reduce(add, weight, axis=None),
+            logits,
+        )

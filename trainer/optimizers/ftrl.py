@@ -1,0 +1,106 @@
+"""FTRL-Proximal with row updates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from trainer.optimizers.rows import RowOptimizer
+
+
+@keras.saving.register_keras_serializable(package="tandem")
+class FTRL(RowOptimizer):
+    """Follow the regularised leader, proximal form, with per-coordinate rates, L1 and L2.
+
+    With `n` the accumulator, `z` the linear slot and `p = -learning_rate_power`:
+    `n' = n + g**2`, `z' = z + g - w * (n'**p - n**p) / alpha`, and
+    `w' = 0` where `|z'| <= l1`, otherwise `(sign(z') * l1 - z') / (n'**p / alpha + 2 * l2)`.
+    Rows of a table that are not in the batch keep all three.
+
+    `alpha` is the learning rate of step 0 and stays. A schedule multiplies the gradient by
+    `learning_rate(step) / alpha` instead: a falling `alpha` would raise the denominator and so pull every
+    weight that is met again towards 0. `z` starts where the current weights are the leader, so weights
+    other than 0 are not forgotten in the first step.
+
+    Args:
+        learning_rate: float above 0 or a schedule. Defaults to `0.05`.
+        l1: float, at least 0. Weight of `|w|`. Defaults to `0.001`.
+        l2: float, at least 0. Weight of `w**2`. Defaults to `0.001`.
+        learning_rate_power: float, at most 0. Defaults to `-0.5`.
+        initial_accumulator: float, at least 0. Start of `n`. Defaults to `0.1`.
+        name: str or None. Defaults to `"ftrl"`.
+
+    Raises:
+        ValueError: if a number is out of range, or an option touches every row of a table.
+
+    Reference: McMahan et al., 2013, "Ad Click Prediction: a View from the Trenches", algorithm 1, with
+    `beta = 0`, `lambda_1 = l1`, `lambda_2 = 2 * l2`.
+    """
+
+    slot_names = ("accumulator", "linear")
+
+    def __init__(
+        self,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 0.05,
+        l1: float = 0.001,
+        l2: float = 0.001,
+        learning_rate_power: float = -0.5,
+        initial_accumulator: float = 0.1,
+        name: str | None = "ftrl",
+        **options: Any,
+    ) -> None:
+        for key, value in (("l1", l1), ("l2", l2), ("initial_accumulator", initial_accumulator)):
+            if value < 0:
+                raise ValueError(f"{key} must be at least 0. Received: {key}={value}")
+        if learning_rate_power > 0:
+            raise ValueError(
+                f"learning_rate_power must be at most 0. Received: learning_rate_power={learning_rate_power}"
+            )
+        super().__init__(learning_rate, name=name, **options)
+        if isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
+            self.alpha = float(learning_rate(0))
+        else:
+            self.alpha = float(learning_rate)
+        if not self.alpha > 0:
+            raise ValueError(
+                f"the learning rate of step 0 must be above 0. Received: learning_rate={self.alpha}"
+            )
+        self.l1, self.l2 = float(l1), float(l2)
+        self.learning_rate_power = float(learning_rate_power)
+        self.initial_accumulator = float(initial_accumulator)
+
+    def _strength(self, accumulator: tf.Tensor) -> tf.Tensor:
+        """`n**p / alpha`."""
+        if self.learning_rate_power == -0.5:
+            return tf.sqrt(accumulator) / self.alpha
+        return tf.pow(accumulator, -self.learning_rate_power) / self.alpha
+
+    def slot_start(self, name: str, variable: keras.Variable) -> tf.Tensor:
+        accumulator = tf.fill(variable.shape, tf.constant(self.initial_accumulator, variable.dtype))
+        if name == "accumulator":
+            return accumulator
+        with tf.init_scope():
+            weights = tf.convert_to_tensor(variable)
+            return -tf.sign(weights) * self.l1 - weights * (self._strength(accumulator) + 2 * self.l2)
+
+    def formula(
+        self, gradient: tf.Tensor, learning_rate: tf.Tensor, variable: tf.Tensor, *slots: tf.Tensor
+    ) -> Sequence[tf.Tensor]:
+        scaled = gradient * (learning_rate / self.alpha)
+        accumulator = slots[0] + tf.square(scaled)
+        strength = self._strength(accumulator)
+        linear = slots[1] + scaled - (strength - self._strength(slots[0])) * variable
+        leader = tf.math.divide_no_nan(tf.sign(linear) * self.l1 - linear, strength + 2 * self.l2)
+        return tf.where(tf.abs(linear) > self.l1, leader, tf.zeros_like(leader)), accumulator, linear
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "l1": self.l1,
+            "l2": self.l2,
+            "learning_rate_power": self.learning_rate_power,
+            "initial_accumulator": self.initial_accumulator,
+        }

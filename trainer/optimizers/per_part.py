@@ -1,0 +1,144 @@
+"""One optimizer for both parts: FTRL on the wide table, AdaGrad on everything else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+import keras
+import tensorflow as tf
+
+from trainer.optimizers.adagrad import AdaGrad
+from trainer.optimizers.ftrl import FTRL
+from trainer.spec import DeepSpec, WideSpec
+
+Decay: TypeAlias = Literal["none", "linear", "cosine"]
+WIDE_TABLE = "(.*/)?wide/table"
+SHARED = "(.*/)?logits/bias"
+
+
+def schedule(
+    rate: float, decay: Decay, steps: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """Learning rate over the planned steps.
+
+    Args:
+        rate: float above 0. Rate of step 0.
+        decay: `none`, or down to 0 at step `steps` along a line or half a cosine wave.
+        steps: int. Planned steps; at least 1 unless `decay` is `none`.
+
+    Raises:
+        ValueError: if `decay` is unknown, or needs `steps`.
+    """
+    if decay == "none":
+        return rate
+    if steps < 1:
+        raise ValueError(f"decay needs the number of planned steps. Received: decay={decay!r}, steps={steps}")
+    if decay == "linear":
+        return keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0, power=1.0)
+    if decay == "cosine":
+        return keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.0)
+    raise ValueError(f"decay must be none, linear or cosine. Received: decay={decay!r}")
+
+
+@keras.saving.register_keras_serializable(package="tandem")
+class PerPart(keras.optimizers.MultiOptimizer):
+    """Keras' `MultiOptimizer` with its parts in reach of `tf.train.Checkpoint`.
+
+    Keras keeps the parts in a list, which TensorFlow's checkpoints pass over: all slots would be missing from
+    a checkpoint without a word. Here each part is an attribute too.
+
+    Args:
+        optimizer_map: `keras.optimizers.OptimizerMap` from patterns of variable paths to optimizers.
+        loss_scale_factor: must be None. Defaults to `None`.
+        name: str. Defaults to `"per_part"`.
+
+    Raises:
+        ValueError: if `loss_scale_factor` is set.
+    """
+
+    def __init__(
+        self,
+        optimizer_map: keras.optimizers.OptimizerMap,
+        loss_scale_factor: float | None = None,
+        name: str = "per_part",
+    ) -> None:
+        if loss_scale_factor is not None:
+            raise ValueError(
+                f"loss_scale_factor must be unset. Received: loss_scale_factor={loss_scale_factor}"
+            )
+        super().__init__(optimizer_map, loss_scale_factor=None, name=name)
+        for optimizer in self.optimizers:
+            setattr(self, f"part_{optimizer.name}", optimizer)
+
+    def restart(self) -> None:
+        """Sets the slots of every part to their start, as for weights that come from elsewhere."""
+        for optimizer in self.optimizers:
+            if optimizer.built:
+                optimizer.restart()
+
+
+def build_optimizer(
+    model: keras.Model,
+    wide: WideSpec,
+    deep: DeepSpec,
+    decay: Decay = "none",
+    steps: int = 0,
+) -> PerPart:
+    """The optimizer of a model made by `build_wide_deep`, with all slots created.
+
+    FTRL takes the wide table. AdaGrad takes the embeddings, the kernels and the one bias; the bias is not
+    regularised. Without a deep part the bias uses the rate and accumulator of the wide part. Call it in the
+    scope of the strategy the model was made in.
+
+    Args:
+        model: the model.
+        wide: rates of the wide part.
+        deep: rates of the deep part.
+        decay: `none`, `linear` or `cosine`, for both parts. Defaults to `"none"`.
+        steps: int. Planned steps, for the decay. Defaults to `0`.
+
+    Returns:
+        A Keras optimizer built on `model.trainable_variables`. Give `apply` gradients taken with respect to
+        `[v.value for v in model.trainable_variables]`, so that those of tables stay `tf.IndexedSlices`.
+    """
+    paths = [variable.path for variable in model.trainable_variables]
+    has_wide = any(re.fullmatch(WIDE_TABLE, path) for path in paths)
+    has_deep = not all(re.fullmatch(f"{WIDE_TABLE}|{SHARED}", path) for path in paths)
+    rest = deep if has_deep else wide
+    adagrad = AdaGrad(
+        schedule(rest.learning_rate, decay, steps), initial_accumulator=rest.initial_accumulator
+    )
+    patterns: dict[str, keras.optimizers.Optimizer] = {}
+    if has_wide:
+        patterns[WIDE_TABLE] = FTRL(
+            schedule(wide.learning_rate, decay, steps),
+            l1=wide.l1,
+            l2=wide.l2,
+            initial_accumulator=wide.initial_accumulator,
+        )
+    optimizer = PerPart(keras.optimizers.OptimizerMap(adagrad, patterns))
+    optimizer.build(model.trainable_variables)
+    return optimizer
+
+
+def slots(optimizer: PerPart, variable: keras.Variable) -> Mapping[str, keras.Variable]:
+    """Slots of a variable by name, each of the variable's shape: rows of a table correspond.
+
+    Raises:
+        KeyError: if the optimizer was not built on the variable.
+    """
+    for part in optimizer.optimizers:
+        if part.built:
+            try:
+                found: Mapping[str, Any] = part.slots(variable)
+            except KeyError:
+                continue
+            return found
+    raise KeyError(f"The optimizer must be built on the variable. Received: variable={variable.path}")
+
+
+def learning_rates(optimizer: PerPart) -> dict[str, tf.Tensor]:
+    """Current learning rate of each part, by the name of its optimizer (`ftrl`, `adagrad`)."""
+    return {part.name: tf.convert_to_tensor(part.learning_rate) for part in optimizer.optimizers}
