@@ -208,7 +208,8 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
         push,
     ]
     pipeline = tfx.dsl.Pipeline(
-        pipeline_name=config.name,
+        # A pipeline must not have the name of one of its steps.
+        pipeline_name=f"tandem-{config.name}",
         pipeline_root=str(root.artifacts),
         components=steps,
         enable_cache=True,

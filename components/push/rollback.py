@@ -72,7 +72,7 @@ def rollback(
             served = next((number for number in older if manifest.is_whole(live[number])), None)
             if served is None:
                 raise _nothing(serving_root / name)
-            denied = sorted(number for number in live if number > served)
+            denied = [number for number in live if number > served]
             for number in denied:
                 _deny(live[number], number, registry_root, name, reason)
     except OSError as error:

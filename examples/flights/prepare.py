@@ -19,6 +19,7 @@ import pandas as pd
 LATE_MINUTES = 15
 FASTEST_WIND_MPH = 150.0
 FILES = ("flights.csv.zip", "weather.csv", "planes.csv", "airports.csv")
+KEY = ["departure", "carrier", "flight", "origin"]
 OUTCOMES = ("dep_time", "dep_delay", "arr_time", "arr_delay", "air_time")
 
 WEATHER = {
@@ -62,14 +63,18 @@ def inputs() -> list[Path]:
 
 
 def prepare(output_dir: Path) -> None:
-    """Writes `flights.parquet`, in the order of scheduled departure, into `output_dir`."""
+    """Writes `flights.parquet` into `output_dir`."""
+    rows().to_parquet(Path(output_dir) / "flights.parquet", index=False)
+
+
+def rows() -> pd.DataFrame:
+    """Every scheduled flight, in the order of scheduled departure."""
     flights, weather, planes, airports = (pd.read_csv(path) for path in inputs())
     table = schedule(flights, airports)
     table = table.join(outcome(flights))
     table = with_weather(table, weather)
     table = with_plane(table, planes)
-    table = table.sort_values(["departure", "carrier", "flight", "origin"], kind="stable")
-    table.to_parquet(Path(output_dir) / "flights.parquet", index=False)
+    return table.sort_values(KEY, kind="stable", ignore_index=True)
 
 
 def outcome(flights: pd.DataFrame) -> pd.DataFrame:
@@ -138,7 +143,7 @@ def with_congestion(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_turn(table: pd.DataFrame) -> pd.DataFrame:
-    """The plane's day by the timetable: how often it left New York before, when, where to, with what slack."""
+    """The plane's day by the timetable: how often it left New York before, when, where to, and the slack."""
     order = table.dropna(subset=["tail_number"]).sort_values(["tail_number", "departure"], kind="stable")
     day = order.groupby(["tail_number", "date"], sort=False)
     gap = day["departure_minute"].diff()

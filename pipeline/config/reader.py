@@ -13,6 +13,7 @@ import yaml
 
 from pipeline.config.problems import Path, Problem
 
+_MOST_VALUES = 500_000
 _TAGS: list[tuple[str, str, str]] = [
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
@@ -42,6 +43,7 @@ class Reader(yaml.SafeLoader):
         super().__init__(text)
         self.duplicates: list[Problem] = []
         self.lines: dict[Path, int] = {}
+        self._values = 0
 
     def read(self) -> Any:
         """The one document of the text; an empty text is an empty mapping."""
@@ -49,6 +51,9 @@ class Reader(yaml.SafeLoader):
         return {} if node is None else self._value(node, (), ())
 
     def _value(self, node: yaml.Node, path: Path, above: tuple[yaml.Node, ...]) -> Any:
+        self._values += 1
+        if self._values > _MOST_VALUES:
+            raise yaml.MarkedYAMLError(problem="aliases repeat too many values", problem_mark=node.start_mark)
         if node in above:
             raise yaml.MarkedYAMLError(problem="an alias refers to itself", problem_mark=node.start_mark)
         self.lines.setdefault(path, node.start_mark.line + 1)

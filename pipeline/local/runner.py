@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
-from absl import logging
+from absl import flags, logging
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata as tfx_metadata
 from tfx.orchestration.local import runner_utils
@@ -98,6 +98,7 @@ def run_graph(
         clock: seconds. Defaults to `time.monotonic`.
     """
     began = clock()
+    _use_large_batches()
     with logs.to_file(run.log_path("prepare"), verbose):
         ir = compiler.Compiler().compile(graph.pipeline)
         runtime_parameter_utils.substitute_runtime_parameter(
@@ -142,6 +143,11 @@ def run_graph(
         if outcome.error is not None:
             break
     return outcome
+
+
+def _use_large_batches() -> None:
+    """Lets TFX read record batches of about 20 MiB instead of at most 1,000 rows, which halves Transform."""
+    flags.FLAGS(["tandem", "--tfxio_use_byte_size_batching"])
 
 
 def as_tandem_error(error: BaseException, step: str) -> TandemError:

@@ -2,6 +2,6 @@
 
 from trainer.loop.program import RunSpec, run
 from trainer.loop.progress import Heartbeat, Progress
-from trainer.loop.train import TrainResult, train
+from trainer.loop.training import TrainResult, train
 
 __all__ = ["Heartbeat", "Progress", "RunSpec", "TrainResult", "run", "train"]

@@ -11,7 +11,7 @@ from absl import logging
 
 from trainer.export import TransformGraph, build_server, digest, export_server, write_requests
 from trainer.loop.progress import Progress
-from trainer.loop.train import train
+from trainer.loop.training import train
 from trainer.models import build_wide_deep
 from trainer.spec import FeatureSpec, ModelSpec, Record, TrainSpec
 from trainer.storage import write_json

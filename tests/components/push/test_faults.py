@@ -82,6 +82,8 @@ def test_two_processes_that_push_at_once_get_distinct_rising_versions(start, pla
 
 
 def test_the_loser_is_told_who_holds_the_lock_and_a_dead_holder_is_taken_over(start, place, caplog):
+    (place.serving / "demo").mkdir(parents=True)
+    (place.serving / "demo" / ".push.lock").write_text('{"pid": 1}')
     holder = start("hold", place.root)
     holder.stdout.readline()
     with pytest.raises(TandemError) as caught:

@@ -178,6 +178,22 @@ def test_rollback_cut_off_before_its_record_takes_no_second_version_back(place):
     assert place.rollback().served == 1
 
 
+def test_rollback_reports_only_what_was_denied(place):
+    for seed in (1, 2, 3):
+        place.push(seed)
+    (place.registry / "demo" / "1.json").unlink()
+    (place.serving / "demo" / "3").rename(place.serving / "demo" / "3.denied")
+    assert place.rollback().denied == (3,)
+
+
+def test_rollback_cut_off_at_a_damaged_version_goes_on_to_the_newest(place):
+    for seed in (1, 2, 3):
+        place.push(seed)
+    (place.serving / "demo" / "2").rename(place.serving / "demo" / "2.denied")
+    result = place.rollback()
+    assert (result.denied, result.served, place.live()) == ((3,), 1, [1])
+
+
 def test_a_denied_digest_is_refused_unless_forced(place):
     place.push(1)
     place.push(2)
@@ -338,6 +354,10 @@ def test_state_changes_with_push_rollback_damage_and_a_new_registry(place):
     assert one.baseline != empty.baseline
     assert state("config-1") == empty
     assert state("config-2") == one
+    place.push(9, registry_state=empty.push)
+    assert state() not in (empty, one)
+    place.rollback()
+    shutil.rmtree(place.serving / "demo" / "2.denied")
     place.push(2, fingerprint="config-2", registry_state=one.push)
     two = state()
     assert state("config-2") == one

@@ -1,6 +1,6 @@
 """The flights example: the rows, the label, and nothing that is only known after departure."""
 
-import sys
+import importlib.util
 from pathlib import Path
 
 import pandas as pd
@@ -11,13 +11,11 @@ FORBIDDEN = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "plan
 
 
 @pytest.fixture(scope="module")
-def module(request):
-    sys.path.insert(0, str(FOLDER))
-    request.addfinalizer(lambda: sys.path.remove(str(FOLDER)))
-    import prepare
-
-    request.addfinalizer(lambda: sys.modules.pop("prepare"))
-    return prepare
+def module():
+    spec = importlib.util.spec_from_file_location("flights_prepare", FOLDER / "prepare.py")
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +65,7 @@ def test_outcomes_of_flights_change_nothing_but_the_label(module, source, table)
     for column in module.OUTCOMES:
         flights[column] = flights[column].to_numpy()[::-1]
     again = module.schedule(flights, source["airports"])
-    keys = ["departure", "carrier", "flight", "origin"]
-    again = again.sort_values(keys, kind="stable").reset_index(drop=True).drop(columns="slot")
+    again = again.sort_values(module.KEY, kind="stable", ignore_index=True).drop(columns="slot")
     pd.testing.assert_frame_equal(again, table[list(again.columns)])
 
 
@@ -76,7 +73,9 @@ def test_weather_is_of_the_hour_before(source, table):
     # UA1545 leaves Newark on 1 January at 5:15, slot 10:00 UTC: the report of 9:00 UTC counts.
     weather = source["weather"]
     before = weather[(weather["origin"] == "EWR") & (weather["time_hour"] == "2013-01-01T09:00:00Z")].iloc[0]
-    same_hour = weather[(weather["origin"] == "EWR") & (weather["time_hour"] == "2013-01-01T10:00:00Z")].iloc[0]
+    same_hour = weather[(weather["origin"] == "EWR") & (weather["time_hour"] == "2013-01-01T10:00:00Z")].iloc[
+        0
+    ]
     found = row(table, "2013-01-01T10:15", "UA1545")
     assert before["temp"] != same_hour["temp"]
     assert (found["temperature"], found["humidity"]) == (before["temp"], before["humid"])
@@ -90,7 +89,9 @@ def test_weather_sums_end_at_the_hour_before(source, table):
     hours = pd.to_datetime(weather["time_hour"])
     window = (weather["origin"] == "JFK") & (hours < slot) & (hours >= slot - pd.Timedelta(hours=3))
     assert at_jfk.any()
-    assert table.loc[at_jfk, "precipitation_3h"].to_numpy() == pytest.approx(weather.loc[window, "precip"].sum())
+    assert table.loc[at_jfk, "precipitation_3h"].to_numpy() == pytest.approx(
+        weather.loc[window, "precip"].sum()
+    )
 
 
 def test_share_of_flights_with_weather_and_plane(table):

@@ -234,6 +234,11 @@ def test_settings_that_belong_together_are_accepted(overrides: list[str]) -> Non
         (b"? [1, 2]\n: 3", "CONFIG-002"),
         (b"a: \x00", "CONFIG-002"),
         (b"[" * 600, "CONFIG-002"),
+        (
+            b"a: &a [x,x]\n"
+            + b"".join(b"%c: &%c [%s]\n" % (i, i, b",".join([b"*%c" % (i - 1)] * 99)) for i in b"bcdef"),
+            "CONFIG-002",
+        ),
         (b"name: \xff\xfe", "CONFIG-001"),
         (b"", "CONFIG-004"),
     ],

@@ -360,3 +360,10 @@ def test_times_that_rise_together_count_as_one(tmp_path: Path) -> None:
     assert any("several times" in note for note in infer(path, "y").notes)
     path = write(tmp_path / "rows.csv", ["when", "day", "y"], [[*row[:2], row[3]] for row in rows])
     assert infer(path, "y").config.data.time_column == "when"
+
+
+def test_a_name_with_a_line_break_cannot_leave_its_comment(tmp_path: Path) -> None:
+    rows = [["same", *row] for row in simple()]
+    found = infer(write(tmp_path / "rows.csv", ["a\ntask: regression", *HEADER], rows), "y")
+    assert "a\ntask: regression" in found.left_out
+    assert reloaded(found, tmp_path).task == "binary"

@@ -56,7 +56,7 @@ def test_two_exports_have_one_digest_in_one_process_and_in_another(
     assert digest(first) == digest(second)
     assert len(digest(first)) == 64
     root = Path(trainer.__file__).parents[1]
-    arguments = [json.dumps(make.features().to_json()), json.dumps(make.model.to_json()), str(place.graph)]
+    arguments = [json.dumps(make.features().to_json()), json.dumps(make.MODEL.to_json()), str(place.graph)]
     subprocess.run(
         [sys.executable, "-c", OTHER_PROCESS, *arguments, str(tmp_path / "model")],
         check=True,

@@ -285,23 +285,52 @@ def test_weight_averages_are_exported_instead_of_the_last_weights(start: Train) 
     assert [shape in tables for shape in shapes] == [not changed for changed in different]
 
 
-def test_two_replicas_learn_what_one_learns(start: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = dataclasses.replace(PLAN, epochs=1, weight_averaging=0.9)
+TWO_REPLICAS = """
+import json, sys
+import tensorflow as tf
+device = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration()] * 2)
+import trainer.loop.training as training
+from trainer.spec import FeatureSpec, ModelSpec, TrainSpec
+names = [device.name for device in tf.config.list_logical_devices("CPU")]
+reduce = tf.distribute.ReductionToOneDevice()
+training.choose_strategy = lambda _: tf.distribute.MirroredStrategy(names, cross_device_ops=reduce)
+spec, model, plan, files, root = json.loads(sys.argv[1])
+result = training.train(
+    FeatureSpec.from_json(spec), ModelSpec.from_json(model), TrainSpec.from_json(plan), **files,
+    checkpoint_dir=root + "/two", run_dir=root + "/run",
+)
+with open(root + "/two.json", "w") as file:
+    json.dump([[w.tolist() for w in result.weights], result.history], file)
+"""
+
+
+def test_two_replicas_learn_what_one_learns(
+    start: Train, synthetic: ModuleType, data: Path, tmp_path: Path
+) -> None:
+    plan = dataclasses.replace(PLAN, epochs=1.0, weight_averaging=0.9, jit_compile=False)
     plain = ModelSpec(deep=DeepSpec(hidden=(16,), dropout=0.0))
-    one = start(plan=plan, model=plain, checkpoint_dir="one")
-    devices = tf.config.list_logical_devices("CPU")
-    if len(devices) < 2:
-        pytest.skip("TensorFlow was started with one logical CPU")
-    strategy = tf.distribute.MirroredStrategy(
-        [device.name for device in devices[:2]],
-        cross_device_ops=tf.distribute.ReductionToOneDevice(),
+    one = start(plan=plan, model=plain)
+    splits = data / "binary-2000-500"
+    files = {
+        "train_files": [str(path) for path in sorted(splits.glob("train-*"))],
+        "validation_files": [str(splits / "validation-0")],
+    }
+    told = [synthetic.features().to_json(), plain.to_json(), plan.to_json(), files, str(tmp_path)]
+    child = subprocess.run(
+        [sys.executable, "-c", TWO_REPLICAS, json.dumps(told)],
+        env={**os.environ, "PYTHONPATH": str(Path(trainer.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
-    monkeypatch.setattr("trainer.loop.train.choose_strategy", lambda _: strategy)
-    monkeypatch.setattr("trainer.loop.train.jit_by_default", lambda _: False)
-    two = start(plan=plan, model=plain, checkpoint_dir="two")
-    for a, b in zip(one.weights, two.weights, strict=True):
+    assert child.returncode == 0, child.stderr[-3000:]
+    weights, history = json.loads((tmp_path / "two.json").read_text())
+    for a, b in zip(one.weights, weights, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
-    assert two.history[-1]["validation_loss"] == pytest.approx(one.history[-1]["validation_loss"], rel=1e-4)
+    for name in ("loss", "validation_loss"):
+        assert [e[name] for e in history] == pytest.approx([e[name] for e in one.history], rel=1e-4)
 
 
 def test_a_compiled_step_learns_what_a_plain_one_learns(start: Train) -> None:

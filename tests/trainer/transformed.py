@@ -10,7 +10,6 @@ from typing import Any
 import apache_beam as beam
 import keras
 import numpy as np
-import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
@@ -92,9 +91,8 @@ def serialize(row: dict[str, Any]) -> bytes:
     return example.SerializeToString()
 
 
-@pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    root = tmp_path_factory.mktemp("graph")
+def build(root: Path) -> Place:
+    """Analyses the rows with tensorflow-transform and writes everything below `root`."""
     kinds = {"carrier": tf.string, "dep time": tf.float32, "class": tf.int64, "late": tf.int64}
     spec = {name: tf.io.VarLenFeature(kind) for name, kind in kinds.items()}
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
@@ -146,10 +144,3 @@ def trained(task: str = "binary", seed: int = 1) -> keras.Model:
     for variable in model.trainable_variables:
         variable.assign(rng.normal(size=variable.shape).astype(np.float32))
     return model
-
-
-@pytest.fixture(scope="session")
-def make() -> Any:
-    """`features` and `trained`, for tests."""
-    return type("Make", (), {"features": staticmethod(features), "trained": staticmethod(trained),
-                             "serialize": staticmethod(serialize), "model": MODEL})  # fmt: skip
