@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import glob
+import abc
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,9 +38,9 @@ class Executor(base_executor.BaseExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         self.run(input_dict, output_dict, exec_properties)
 
+    @abc.abstractmethod
     def run(self, inputs: Artifacts, outputs: Artifacts, properties: Mapping[str, Any]) -> None:
         """Reads input artifacts, calls the core, writes output artifacts."""
-        raise AssertionError(f"{type(self).__name__} must define run")
 
 
 def only(artifacts: Artifacts, name: str) -> types.Artifact:
@@ -60,7 +60,7 @@ def split_names(artifact: types.Artifact) -> list[str]:
 
 def split_files(uri: str | Path, split: str) -> list[str]:
     """TFRecord files of a split, sorted; empty when there is no such split."""
-    return sorted(glob.glob(f"{glob.escape(str(uri))}/Split-{split}/*"))
+    return sorted(str(path) for path in (Path(uri) / f"Split-{split}").glob("*"))
 
 
 def read_statistics(uri: str | Path, split: str) -> statistics_pb2.DatasetFeatureStatisticsList | None:

@@ -14,14 +14,14 @@ from components.train.progress import shown_by
 from pipeline.config import Config, dump
 from pipeline.graph import build
 from pipeline.local import logs
-from pipeline.local.runner import Outcome, Watcher, as_tandem_error, run_graph
+from pipeline.local.runner import Outcome, as_tandem_error, run_graph
+from pipeline.local.watcher import Watcher
 from pipeline.report import page
 from pipeline.root import Root
 from pipeline.runs.history import previous_statistics
 from pipeline.runs.lock import exclusive
 from pipeline.runs.store import Run, RunStore, now
 from pipeline.view.build import view
-from trainer.errors import TandemError
 
 EXIT_STATUS = {"pushed": 0, "not_blessed": 3, "failed": 1}
 

@@ -1,4 +1,4 @@
-"""Scores a file with a pushed model, through the same parsing as ingest and the model's own signature."""
+"""Scores a file with a pushed model, through the same parsing as ingest and the signature that is served."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import tensorflow as tf
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import saved_model_pb2
 
 from components.ingest import parsing
+from components.ingest.encoding import encode
 from components.push.manifest import verify
 from pipeline.config.model import Data
 from trainer.errors import TandemError
 
 _BATCH_ROWS = 8192
+# A TFRecord frame: length and its checksum before the record, the record's checksum after it.
+_FRAME_HEAD, _FRAME_FOOT = 12, 4
+_STORAGE = {types_pb2.DT_STRING: "bytes", types_pb2.DT_FLOAT: "float", types_pb2.DT_INT64: "int64"}
 _NULLS = tuple(Data.model_fields["null_values"].default)
 
 
@@ -59,27 +65,48 @@ def _batches(file: Path) -> Iterator[pa.RecordBatch]:
         ) from error
 
 
-def _column(array: Any, name: str, dtype: tf.DType, first_row: int) -> tf.Tensor:
-    if dtype == tf.string:
-        values = parsing.to_text(array, _NULLS, name)
-        return tf.constant([[value or b""] for value in values.to_pylist()], tf.string)
-    parse, missing = (
-        (parsing.to_float, np.nan)
-        if dtype == tf.float32
-        else (parsing.to_epoch_seconds, np.iinfo(np.int64).min)
+def raw_columns(directory: Path) -> dict[str, str]:
+    """Columns that a model is served with: name to `bytes`, `float` or `int64`.
+
+    Raises:
+        TandemError: `PREDICT-001` if it has no signature `predict`.
+    """
+    saved = saved_model_pb2.SavedModel.FromString((directory / "saved_model.pb").read_bytes())
+    for graph in saved.meta_graphs:
+        if "predict" in graph.signature_def:
+            inputs = graph.signature_def["predict"].inputs
+            return {name: _STORAGE[info.dtype] for name, info in sorted(inputs.items())}
+    raise TandemError(
+        "PREDICT-001",
+        f"Expected a model with the signature `predict`. Received: {directory}",
+        "Give a version that `tandem run` pushed.",
+        exit_status=2,
     )
+
+
+def _column(array: Any, name: str, storage: str, first_row: int) -> Any:
+    if storage == "bytes":
+        return parsing.to_text(array, _NULLS, name)
+    parse = parsing.to_float if storage == "float" else parsing.to_epoch_seconds
     values, bad = parse(array, _NULLS, name)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise TandemError(
             "PREDICT-004",
-            f"Expected {'a number' if dtype == tf.float32 else 'a time'} in column `{name}`. "
+            f"Expected {'a number' if storage == 'float' else 'a time'} in column `{name}`. "
             f"Received: row={first_row + row}, value={array[row].as_py()!r}",
             "Correct the file.",
             exit_status=2,
         )
-    filled = values.fill_null(missing).to_numpy(zero_copy_only=False)
-    return tf.constant(filled.reshape(-1, 1), dtype)
+    return values
+
+
+def _serialized(batch: pa.RecordBatch, columns: dict[str, str], first_row: int) -> list[bytes]:
+    values = {
+        name: _column(batch.column(batch.schema.get_field_index(name)), name, storage, first_row)
+        for name, storage in columns.items()
+    }
+    return [frame[_FRAME_HEAD:-_FRAME_FOOT] for frame in encode(values, columns).to_pylist()]
 
 
 def _outputs(answers: dict[str, Any]) -> dict[str, Any]:
@@ -115,12 +142,12 @@ def predict(model: Path, file: Path, output: IO[bytes]) -> int:
     directory = version_directory(model)
     if (directory / "MANIFEST.json").exists():
         verify(directory)
+    columns = raw_columns(directory)
     loaded = tf.saved_model.load(str(directory))
-    signature = loaded.signatures["predict"]
-    specs = signature.structured_input_signature[1]
+    signature = loaded.signatures["serving_default"]
     writer, rows = None, 0
     for batch in _batches(file):
-        missing = sorted(set(specs) - set(batch.schema.names))
+        missing = sorted(set(columns) - set(batch.schema.names))
         if missing:
             raise TandemError(
                 "PREDICT-003",
@@ -128,16 +155,12 @@ def predict(model: Path, file: Path, output: IO[bytes]) -> int:
                 f"The file has {batch.schema.names[:30]}.",
                 exit_status=2,
             )
-        inputs = {
-            name: _column(batch.column(batch.schema.get_field_index(name)), name, spec.dtype, rows + 1)
-            for name, spec in specs.items()
-        }
         if not batch.num_rows:
             continue
-        added = _outputs(signature(**inputs))
+        added = _outputs(signature(examples=tf.constant(_serialized(batch, columns, rows + 1), tf.string)))
         table = pa.Table.from_batches([batch])
-        for name, values in added.items():
-            table = table.append_column(name, pa.array(values))
+        for name, column in added.items():
+            table = table.append_column(name, pa.array(column))
         if writer is None:
             writer = pa_csv.CSVWriter(output, table.schema)
         writer.write(table)

@@ -54,8 +54,10 @@ def changes(config_path: Path, root: Path | None) -> list[str]:
     config, place = load(config_path), Root.beside(config_path, root)
     kept = KeptSchemas(place.schema / config.name)
     old = kept.read(kept.version()) or schema_pb2.Schema()
-    lines = [to_text(schema).splitlines() for schema in (old, _proposed(config, place))]
-    return list(difflib.unified_diff(*lines, f"version {kept.version()}", "newest data", lineterm="", n=12))
+    before, after = to_text(old).splitlines(), to_text(_proposed(config, place)).splitlines()
+    return list(
+        difflib.unified_diff(before, after, f"version {kept.version()}", "newest data", lineterm="", n=12)
+    )
 
 
 def accept(config_path: Path, root: Path | None) -> int:

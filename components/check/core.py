@@ -66,7 +66,8 @@ def examine(
         label: label column; it must vary in the `train` split.
 
     Returns:
-        Everything found; error-level anomalies, exceeded limits, too few rows and a constant label are errors.
+        Everything found; error-level anomalies, exceeded limits, too few rows and a constant label are
+        errors.
     """
     found = [entry for split, items in sorted(anomalies.items()) for entry in _anomalies(split, items)]
     errors = [
@@ -76,7 +77,11 @@ def examine(
     ]
     warnings = []
     for split in ("train", "eval"):
-        rows = max((int(d.num_examples) for d in statistics[split].datasets), default=0) if split in statistics else 0
+        rows = (
+            max((int(d.num_examples) for d in statistics[split].datasets), default=0)
+            if split in statistics
+            else 0
+        )
         if rows < check["min_rows"]:
             errors.append(f"split {split}: expected at least {check['min_rows']} rows. Received: rows={rows}")
     drift: list[dict[str, Any]] = []
@@ -85,8 +90,8 @@ def examine(
     if "train" in statistics and previous is not None:
         drift += _compare("drift", previous, statistics["train"], check["drift"]["drift"])
     errors += [
-        f"column '{entry['column']}': {entry['kind']} {entry['value']:.3f} ({entry['measure']}) is above the limit "
-        f"{entry['limit']:g}"
+        f"column '{entry['column']}': {entry['kind']} {entry['value']:.3f} ({entry['measure']}) is above "
+        f"the limit {entry['limit']:g}"
         for entry in drift
         if entry["verdict"] == "fail"
     ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-Statistics = statistics_pb2.DatasetFeatureStatisticsList
-Feature = statistics_pb2.FeatureNameStatistics
+Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
+Feature: TypeAlias = statistics_pb2.FeatureNameStatistics
 
 
 @dataclasses.dataclass(frozen=True)

@@ -54,7 +54,8 @@ class Executor(BaseExecutor):
             more = len(findings.errors) - _SHOWN
             raise TandemError(
                 "DATA-001",
-                f"Expected data like the kept schema. Received: {listed}" + (f"; {more} more" if more > 0 else ""),
+                f"Expected data like the kept schema. Received: {listed}"
+                + (f"; {more} more" if more > 0 else ""),
                 "Correct the data, or review the change with `tandem schema diff` and keep it with "
                 "`tandem schema accept`.",
                 exit_status=2,

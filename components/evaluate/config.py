@@ -11,6 +11,11 @@ CANDIDATE = "candidate"
 BASELINE = "baseline"
 
 
+def prediction_key(model: str) -> str:
+    """Column of the scored examples with the predictions of a model; no data column has such a name."""
+    return f"prediction:{model}"
+
+
 def eval_config(
     task: str,
     label: str,
@@ -34,7 +39,7 @@ def eval_config(
         tfma.ModelSpec(
             name=name,
             label_key=label,
-            prediction_key=name,
+            prediction_key=prediction_key(name),
             example_weight_key=weight_column or "",
             is_baseline=name == BASELINE,
         )
@@ -56,7 +61,11 @@ def eval_config(
             tfma.MetricsSpec(
                 metrics=[metric],
                 model_names=[CANDIDATE, BASELINE],
-                **({"example_weights": config_pb2.ExampleWeightOptions(weighted=True)} if weight_column else {}),
+                **(
+                    {"example_weights": config_pb2.ExampleWeightOptions(weighted=True)}
+                    if weight_column
+                    else {}
+                ),
             )
         ],
         options=options,

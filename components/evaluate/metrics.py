@@ -33,7 +33,8 @@ def read_metrics(evaluation_uri: str) -> dict[str, Any]:
 
     Returns:
         `{"candidate": {"overall", "slices", "confidence"}, "baseline": ...}`; a value that is not finite is
-        `None`; `confidence` is `{"lower": {name: value}, "upper": ...}` where asked for; each slice is `{"slice": {column: value}, "count", "metrics", "confidence"}`, ordered by slice.
+        `None`; `confidence` is `{"lower": {name: value}, "upper": ...}` where asked for; each slice is
+        `{"slice": {column: value}, "count", "metrics", "confidence"}`, ordered by slice.
 
     Raises:
         TandemError: `EVAL-001` if there are no readable metrics.
@@ -43,7 +44,7 @@ def read_metrics(evaluation_uri: str) -> dict[str, Any]:
     }
     try:
         records = list(tfma.load_metrics(evaluation_uri))
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         raise TandemError(
             "EVAL-001",
             f"Expected metrics of the evaluation. Received: {type(error).__name__}: {error}",

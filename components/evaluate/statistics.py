@@ -92,7 +92,9 @@ class Multiclass:
         losses = -np.log(np.clip(chosen, _EPSILON, 1.0))
         sums = [weights.sum(), (weights * losses).sum(), (weights * hits).sum(), float(len(labels))]
         bins = (np.nan_to_num(confidence) * CALIBRATION_BINS).astype(np.int64).clip(0, CALIBRATION_BINS - 1)
-        parts = [np.bincount(bins, weights * x, CALIBRATION_BINS) for x in (np.ones_like(hits), confidence, hits)]
+        parts = [
+            np.bincount(bins, weights * x, CALIBRATION_BINS) for x in (np.ones_like(hits), confidence, hits)
+        ]
         return np.concatenate([sums, *parts])
 
     @staticmethod

@@ -15,7 +15,6 @@ from tensorflow_model_analysis.metrics import metric_types
 
 from components.evaluate import statistics
 
-
 _PENDING_ROWS = 4096
 
 

@@ -62,7 +62,9 @@ def infer(
         common = getattr(counts[name], present).common_stats if present else None
         share = common.num_non_missing / rows if common and rows else 0.0
         feature.presence.min_count = 1 if share else 0
-        feature.presence.min_fraction = 1.0 if name == label else round(max(0.0, share - max_missing_increase), 4)
+        feature.presence.min_fraction = (
+            1.0 if name == label else round(max(0.0, share - max_missing_increase), 4)
+        )
         if feature.WhichOneof("domain_info") in ("domain", "string_domain"):
             feature.distribution_constraints.min_domain_mass = min_domain_mass
         else:

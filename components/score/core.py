@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tfx_bsl.coders import example_coder
 
 from components.evaluate import statistics
+from components.evaluate.config import prediction_key
 from components.score.reliability import Reliability
 from trainer.data import LabelStatistics
 from trainer.errors import TandemError
@@ -30,7 +31,8 @@ def predictor(model_directory: str | Path, task: str) -> Predict:
         task: `binary`, `multiclass` or `regression`.
 
     Returns:
-        A function from serialized `tf.Example`s to predictions `(batch, classes)`, one column unless multiclass.
+        A function from serialized `tf.Example`s to predictions `(batch, classes)`, one column unless
+        multiclass.
     """
     model = tf.saved_model.load(str(model_directory))
     signature = model.signatures["serving_default"]
@@ -105,16 +107,18 @@ class Scorer:
             self._reliability[name].add(labels, values.astype(np.float64), weights)
             width = values.shape[1]
             flat = pa.array(values.ravel(), pa.float32())
-            arrays[name] = pa.ListArray.from_arrays(
+            arrays[prediction_key(name)] = pa.ListArray.from_arrays(
                 pa.array(np.arange(0, len(flat) + 1, width), pa.int32()), flat
             )
-        self._difference += float(np.abs(predictions["candidate"] - predictions["baseline"]).mean(axis=1).sum())
+        self._difference += float(
+            np.abs(predictions["candidate"] - predictions["baseline"]).mean(axis=1).sum()
+        )
         self._rows += len(rows)
         names = list(arrays)
         return example_coder.RecordBatchToExamples(pa.RecordBatch.from_arrays(list(arrays.values()), names))
 
     def summary(self) -> dict[str, Any]:
-        """`score.json`: rows, metrics of the constant prediction, reliability bins, mean change of prediction."""
+        """`score.json`: rows, metrics of the constant prediction, reliability bins, mean absolute change."""
         prior = statistics.TASKS[self._task].metrics(self._prior_total)
         return {
             "rows": self._rows,

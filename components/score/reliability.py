@@ -33,7 +33,10 @@ class Reliability:
     def add(self, labels: Array, predictions: Array, weights: Array) -> None:
         """Adds rows: labels `(batch,)`, predictions `(batch, classes or 1)`, weights `(batch,)`."""
         if self._task == "multiclass":
-            values, observed = predictions.max(axis=1), (predictions.argmax(axis=1) == labels).astype(np.float64)
+            values, observed = (
+                predictions.max(axis=1),
+                (predictions.argmax(axis=1) == labels).astype(np.float64),
+            )
         else:
             values, observed = predictions[:, 0], labels
         if not self._started:

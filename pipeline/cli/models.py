@@ -24,7 +24,8 @@ def explain(run_id: RunArgument = None, root: RootOption = None) -> None:
     if not gate:
         raise TandemError(
             "GATE-020",
-            f"Expected a run that reached its gate. Received: run {run.run_id}, status {run.summary()['status']}",
+            f"Expected a run that reached its gate. Received: run {run.run_id}, "
+            f"status {run.summary()['status']}",
             f"Look at it with `tandem runs show {run.run_id}`.",
             exit_status=2,
         )
@@ -36,6 +37,7 @@ def rollback(
     root: RootOption = None,
 ) -> None:
     """Deny the newest pushed version, so that the one before is served."""
+    from components.push.registry import served_version
     from components.push.rollback import rollback as roll
     from trainer.errors import TandemError
 
@@ -50,7 +52,8 @@ def rollback(
             "Give one of these names.",
             exit_status=2,
         )
-    result = roll(place.serving, name, place.registry)
+    # Named, so that a repeated command never takes back a second version.
+    result = roll(place.serving, name, place.registry, version=served_version(place.serving, name))
     denied = ", ".join(map(str, result.denied))
     typer.echo(f"{name}: denied version {denied}, version {result.served} is served")
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
+
+from pipeline.local.watcher import Step, Watcher
 
 _HEARTBEAT_SECONDS = 15.0
 _MARKS = {"ran": "[green]✓[/]", "cached": "[cyan]=[/]", "failed": "[red]✗[/]"}
@@ -21,7 +22,7 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{rest:02d}"
 
 
-class ConsoleWatcher:
+class ConsoleWatcher(Watcher):
     """Shows the steps of a run and the progress of training.
 
     Args:
@@ -47,7 +48,7 @@ class ConsoleWatcher:
             self._live.update(Spinner("dots", f"[{index + 1}/{count}] {name}"), refresh=True)
         self._position = f"[{index + 1}/{count}]"
 
-    def step_finished(self, step: Any) -> None:
+    def step_finished(self, step: Step) -> None:
         """A step has ended."""
         detail = (
             "cached"

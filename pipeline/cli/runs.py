@@ -87,13 +87,10 @@ def diff(
     changes = difference(*[load(run.config_path) for run in runs])
     rows = [("config", change.path, change.old, change.new) for change in changes]
     summaries = [run.summary() for run in runs]
-    parts = [
-        (kind, [pick(summary) for summary in summaries])
-        for kind, pick in (
-            ("metric", lambda s: (s.get("metrics") or {}).get("candidate") or {}),
-            ("fingerprint", lambda s: s.get("fingerprints") or {}),
-            ("rows", lambda s: s.get("rows") or {}),
-        )
+    parts: list[tuple[str, list[dict[str, Any]]]] = [
+        ("metric", [(s.get("metrics") or {}).get("candidate") or {} for s in summaries]),
+        ("fingerprint", [s.get("fingerprints") or {} for s in summaries]),
+        ("rows", [s.get("rows") or {} for s in summaries]),
     ]
     for kind, (old, new) in parts:
         rows += [

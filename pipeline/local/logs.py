@@ -21,7 +21,8 @@ def to_file(path: Path, verbose: bool = False) -> Iterator[None]:
         verbose: leave the terminal's handlers in place. Defaults to `False`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path)
+    file = path.open("a")
+    handler = logging.StreamHandler(file)
     handler.setFormatter(logging.Formatter(_FORMAT))
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
@@ -32,7 +33,7 @@ def to_file(path: Path, verbose: bool = False) -> Iterator[None]:
     terminal = os.dup(2)
     try:
         if not verbose:
-            os.dup2(handler.stream.fileno(), 2)
+            os.dup2(file.fileno(), 2)
         yield
     finally:
         sys.stderr.flush()
@@ -42,3 +43,4 @@ def to_file(path: Path, verbose: bool = False) -> Iterator[None]:
         root.setLevel(level)
         logging.captureWarnings(False)
         handler.close()
+        file.close()

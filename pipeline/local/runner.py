@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
-from typing import Any, Literal
 
 from absl import flags, logging
 from tfx.dsl.compiler import compiler, constants
@@ -16,34 +15,10 @@ from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from pipeline.graph import Graph
 from pipeline.local import logs, metadata
 from pipeline.local.memory import PeakMemory
+from pipeline.local.watcher import State, Step, Watcher
 from pipeline.root import Root
 from pipeline.runs.store import Run
 from trainer.errors import TandemError
-
-State = Literal["ran", "cached", "failed"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Step:
-    """How a step went.
-
-    Args:
-        name: step.
-        state: `ran`, `cached` or `failed`.
-        seconds: wall time.
-        peak_rss_bytes: peak resident memory of the process tree while it ran.
-        start_seconds: start, in seconds since the run began.
-    """
-
-    name: str
-    state: State
-    seconds: float
-    peak_rss_bytes: int
-    start_seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """As an entry of `steps` in `summary.json`."""
-        return dataclasses.asdict(self)
 
 
 @dataclasses.dataclass
@@ -60,21 +35,6 @@ class Outcome:
     outputs: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
     error: TandemError | None = None
     failed_step: str | None = None
-
-
-class Watcher:
-    """Told about the steps of a run; does nothing by itself."""
-
-    def step_started(self, name: str, index: int, count: int) -> None:
-        """A step begins."""
-
-    def step_finished(self, step: Step) -> None:
-        """A step has ended, in whatever state."""
-
-    def training(
-        self, step: int, steps_total: int, examples_per_second: float, eta_seconds: float, loss: float
-    ) -> None:
-        """Training goes on; see `trainer.loop.Progress`."""
 
 
 def run_graph(
@@ -133,7 +93,7 @@ def run_graph(
                 with metadata.connect(root.metadata) as handle:
                     state = "cached" if metadata.was_cached(handle, info.execution_id) else "ran"
                     outcome.outputs[name] = metadata.outputs(handle, info.execution_id)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - any failure becomes the outcome of the run
                 logging.exception("Step %s failed.", name)
                 outcome.error, outcome.failed_step = as_tandem_error(error, name), name
         step = Step(name, state, clock() - started, memory.peak_bytes, started - began)

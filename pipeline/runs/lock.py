@@ -34,7 +34,8 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
             holder = os.pread(descriptor, 4096, 0).decode(errors="replace").strip()
             raise TandemError(
                 "RUN-004",
-                f"Expected a root that nothing else works on. Received: a lock held by {holder or 'another process'}",
+                "Expected a root that nothing else works on. "
+                f"Received: a lock held by {holder or 'another process'}",
                 "Wait for that run to end, or give this one another root with --root.",
             ) from None
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": now(), "what": what}

@@ -169,7 +169,8 @@ class RunStore:
             known = ", ".join(run.run_id for run in runs[-5:]) or "none"
             raise TandemError(
                 "RUN-001",
-                f"Expected the id of one run. Received: run={run_id}, which {len(found)} runs match; newest: {known}",
+                f"Expected the id of one run. Received: run={run_id}, which {len(found)} runs match; "
+                f"newest: {known}",
                 "List them with `tandem runs list`.",
                 exit_status=2,
             )

@@ -37,9 +37,9 @@ class Project:
         self.config_path.write_text(to_yaml(inference, self.directory))
         return load(self.config_path)
 
-    def run(self, *overrides: str, resume: bool = False):  # noqa: ANN201
+    def run(self, *overrides: str, resume: bool = False):
         from pipeline.execute import execute
-        from pipeline.local.runner import Watcher
+        from pipeline.local.watcher import Watcher
         from pipeline.runs.store import RunStore
 
         run = RunStore(self.root).find() if resume else None

@@ -24,7 +24,7 @@ def rows(seed: int, shift: float = 0.0) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def pushed(shared_project):  # noqa: ANN001, ANN201
+def pushed(shared_project):
     shared_project.data(rows(0))
     shared_project.init(shared_project.directory / "data.csv", "answer")
     return shared_project, shared_project.run()
@@ -36,7 +36,7 @@ def invoke(*arguments: str) -> str:
     return outcome.output
 
 
-def test_the_first_run_pushes_version_one(pushed) -> None:  # noqa: ANN001
+def test_the_first_run_pushes_version_one(pushed) -> None:
     project, result = pushed
     assert result.summary["status"] == "pushed"
     assert result.summary["pushed_version"] == 1
@@ -47,7 +47,7 @@ def test_the_first_run_pushes_version_one(pushed) -> None:  # noqa: ANN001
     assert (project.root.serving / "data" / "1" / "MANIFEST.json").is_file()
 
 
-def test_a_second_run_with_nothing_changed_finds_every_step_cached(pushed) -> None:  # noqa: ANN001
+def test_a_second_run_with_nothing_changed_finds_every_step_cached(pushed) -> None:
     project, first = pushed
     second = project.run()
     assert {step["name"]: step["state"] for step in second.summary["steps"]} == dict.fromkeys(
@@ -58,14 +58,14 @@ def test_a_second_run_with_nothing_changed_finds_every_step_cached(pushed) -> No
     assert second.summary["metrics"] == first.summary["metrics"]
 
 
-def test_resuming_a_finished_run_runs_nothing_again(pushed) -> None:  # noqa: ANN001
+def test_resuming_a_finished_run_runs_nothing_again(pushed) -> None:
     project, _ = pushed
     result = project.run(resume=True)
     assert {step["state"] for step in result.summary["steps"]} == {"cached"}
     assert result.summary["attempt"] == 2
 
 
-def test_a_changed_gate_runs_only_gate_and_push_again(pushed) -> None:  # noqa: ANN001
+def test_a_changed_gate_runs_only_gate_and_push_again(pushed) -> None:
     project, _ = pushed
     result = project.run("gate.rules.0.by_at_least=0.001")
     ran = [step["name"] for step in result.summary["steps"] if step["state"] == "ran"]
@@ -73,7 +73,7 @@ def test_a_changed_gate_runs_only_gate_and_push_again(pushed) -> None:  # noqa: 
     assert "gate" in ran
 
 
-def test_predictions_of_a_pushed_model_fit_its_evaluation(pushed) -> None:  # noqa: ANN001
+def test_predictions_of_a_pushed_model_fit_its_evaluation(pushed) -> None:
     project, _ = pushed
     fresh = project.data(rows(5), "fresh.csv")
     target = project.directory / "scored.csv"
@@ -84,16 +84,16 @@ def test_predictions_of_a_pushed_model_fit_its_evaluation(pushed) -> None:  # no
     assert accuracy > 0.7
 
 
-def test_a_file_without_a_feature_is_refused(pushed) -> None:  # noqa: ANN001
+def test_a_file_without_a_feature_is_refused(pushed) -> None:
     project, _ = pushed
     lacking = project.data(rows(5).drop(columns="number"), "lacking.csv")
-    with pytest.raises(TandemError, match="PREDICT-003.*number"):
+    with pytest.raises(TandemError, match=r"PREDICT-003.*number"):
         CliRunner().invoke(
             app, ["predict", str(project.root.serving / "data"), str(lacking)], catch_exceptions=False
         )
 
 
-def test_commands_about_runs_answer(pushed) -> None:  # noqa: ANN001
+def test_commands_about_runs_answer(pushed) -> None:
     project, first = pushed
     root = ["--root", str(project.root.path)]
     assert first.run.run_id in invoke("runs", "list", *root)
@@ -106,7 +106,7 @@ def test_commands_about_runs_answer(pushed) -> None:  # noqa: ANN001
     assert invoke("schema", "diff", str(project.config_path)).strip() == "no difference"
 
 
-def test_data_unlike_the_kept_schema_stops_before_training(pushed) -> None:  # noqa: ANN001
+def test_data_unlike_the_kept_schema_stops_before_training(pushed) -> None:
     project, _ = pushed
     changed = rows(6)
     changed.loc[changed.index[:600], "colour"] = "mauve"
@@ -117,7 +117,11 @@ def test_data_unlike_the_kept_schema_stops_before_training(pushed) -> None:  # n
         assert result.summary["error"]["code"] == "DATA-001"
         assert "colour" in result.summary["error"]["message"]
         assert result.exit_status == 2
-        assert result.summary["steps"][-1] == {**result.summary["steps"][-1], "name": "check", "state": "failed"}
+        assert result.summary["steps"][-1] == {
+            **result.summary["steps"][-1],
+            "name": "check",
+            "state": "failed",
+        }
         assert "mauve" in invoke("schema", "diff", str(project.config_path))
         assert "version 2" in invoke("schema", "accept", str(project.config_path))
         accepted = project.run()
@@ -126,9 +130,11 @@ def test_data_unlike_the_kept_schema_stops_before_training(pushed) -> None:  # n
         (project.directory / "data.csv").write_bytes(original)
 
 
-def test_rollback_serves_the_version_before_and_the_denied_model_stays_away(pushed) -> None:  # noqa: ANN001
+def test_rollback_serves_the_version_before_and_the_denied_model_stays_away(pushed) -> None:
     project, _ = pushed
-    served = sorted(int(path.name) for path in (project.root.serving / "data").iterdir() if path.name.isdecimal())
+    served = sorted(
+        int(path.name) for path in (project.root.serving / "data").iterdir() if path.name.isdecimal()
+    )
     assert len(served) >= 2
     text = invoke("rollback", "data", "--root", str(project.root.path))
     assert f"version {served[-2]} is served" in text
@@ -137,7 +143,7 @@ def test_rollback_serves_the_version_before_and_the_denied_model_stays_away(push
     assert f"{served[-1]}.denied" in left
 
 
-def test_labels_shuffled_in_training_are_refused(project) -> None:  # noqa: ANN001
+def test_labels_shuffled_in_training_are_refused(project) -> None:
     train, evaluation = rows(1), rows(2)
     train["answer"] = train["answer"].sample(frac=1, random_state=0).to_numpy()
     project.data(train, "train.csv")

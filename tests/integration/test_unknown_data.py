@@ -33,7 +33,9 @@ def messy() -> tuple[pd.DataFrame, str, str]:
             "joined on": pd.to_datetime("2021-01-01") + pd.to_timedelta(rng.integers(0, 900, rows), "D"),
             "active?": np.where(rng.random(rows) < 0.5, "true", "false"),
             "größe": rng.normal(50 + 10 * (kind == "gold"), 5).round(1),
-            "city": np.where(kind == "silver", rng.choice(["Oslo", "Bergen"], rows), rng.choice(["Rome", "Bari"], rows)),
+            "city": np.where(
+                kind == "silver", rng.choice(["Oslo", "Bergen"], rows), rng.choice(["Rome", "Bari"], rows)
+            ),
             "<b>note</b>": rng.choice(["a,b", 'say "hi"', "x"], rows),
             "kind": kind,
         }
@@ -45,7 +47,7 @@ def messy() -> tuple[pd.DataFrame, str, str]:
 
 
 @pytest.mark.parametrize("shape", [tiny, wide, messy])
-def test_a_data_set_unknown_to_the_authors_ends_in_a_pushed_model(project, shape) -> None:  # noqa: ANN001
+def test_a_data_set_unknown_to_the_authors_ends_in_a_pushed_model(project, shape) -> None:
     frame, label, task = shape()
     config = project.init(project.data(frame), label)
     assert config.task == task

@@ -38,7 +38,8 @@ def prepare(output_dir: Path) -> None:
     flights = pd.read_csv(main.inputs()[0])
     happened = pd.DataFrame(
         {
-            "departure": pd.to_datetime(flights["time_hour"]) + pd.to_timedelta(flights["minute"], unit="min"),
+            "departure": pd.to_datetime(flights["time_hour"])
+            + pd.to_timedelta(flights["minute"], unit="min"),
             "carrier": flights["carrier"],
             "flight": flights["carrier"] + flights["flight"].astype(str),
             "origin": flights["origin"],

@@ -19,9 +19,10 @@ def statistics(**columns: object) -> object:
 def frame(seed: int, shift: float = 0.0, rows: int = 4000) -> object:
     rng = np.random.default_rng(seed)
     return statistics(
-        number=rng.normal(shift, 1, rows), text=rng.choice(["a", "b"], rows, p=[0.5 + shift / 10, 0.5 - shift / 10]),
+        number=rng.normal(shift, 1, rows),
+        text=rng.choice(["a", "b"], rows, p=[0.5 + shift / 10, 0.5 - shift / 10]),
         label=rng.integers(0, 2, rows),
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,9 @@ def test_a_resample_is_near_and_a_shift_is_far(base: object) -> None:
 
 
 def test_disjoint_numbers_are_at_distance_one(base: object) -> None:
-    assert by_column(base, statistics(number=np.full(100, 1e6) + np.arange(100)))["number"] == pytest.approx(1.0)
+    assert by_column(base, statistics(number=np.full(100, 1e6) + np.arange(100)))["number"] == pytest.approx(
+        1.0
+    )
 
 
 def test_a_limit_turns_a_distance_into_an_error(base: object) -> None:

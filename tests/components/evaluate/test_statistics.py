@@ -9,7 +9,9 @@ from components.evaluate import statistics
 RNG = np.random.default_rng(7)
 
 
-def split_sum(task: str, labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+def split_sum(
+    task: str, labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray
+) -> dict[str, float]:
     core = statistics.TASKS[task]
     total = sum(
         core.add(labels[part], predictions[part], weights[part])
@@ -24,9 +26,13 @@ def test_binary_metrics_equal_scikit_learn(weighted: bool) -> None:
     predictions = np.clip(RNG.normal(0.3 + 0.2 * labels, 0.15), 0.001, 0.999)
     weights = RNG.random(5000) if weighted else np.ones(5000)
     found = split_sum("binary", labels, predictions[:, None], weights)
-    assert found["auc"] == pytest.approx(oracle.roc_auc_score(labels, predictions, sample_weight=weights), abs=1e-4)
+    assert found["auc"] == pytest.approx(
+        oracle.roc_auc_score(labels, predictions, sample_weight=weights), abs=1e-4
+    )
     assert found["log_loss"] == pytest.approx(oracle.log_loss(labels, predictions, sample_weight=weights))
-    assert found["brier"] == pytest.approx(oracle.brier_score_loss(labels, predictions, sample_weight=weights))
+    assert found["brier"] == pytest.approx(
+        oracle.brier_score_loss(labels, predictions, sample_weight=weights)
+    )
     assert found["accuracy"] == pytest.approx(
         oracle.accuracy_score(labels, predictions > 0.5, sample_weight=weights)
     )
