@@ -106,6 +106,24 @@ def test_commands_about_runs_answer(pushed) -> None:
     assert invoke("schema", "diff", str(project.config_path)).strip() == "no difference"
 
 
+def test_drift_from_the_data_before_stops_a_run_that_limits_it(pushed) -> None:
+    project, first = pushed
+    drifted = rows(7)
+    drifted["number"] += 2
+    original = (project.directory / "data.csv").read_bytes()
+    project.data(drifted)
+    try:
+        result = project.run("check.drift.drift=0.1")
+        assert result.summary["error"]["code"] == "DATA-001"
+        assert "'number': drift" in result.summary["error"]["message"]
+        found = {entry["column"]: entry for entry in result.view["data"]["drift"] if entry["kind"] == "drift"}
+        assert found["number"]["verdict"] == "fail"
+        assert found["colour"]["verdict"] == "pass"
+        assert first.view["data"]["drift"] != []
+    finally:
+        (project.directory / "data.csv").write_bytes(original)
+
+
 def test_data_unlike_the_kept_schema_stops_before_training(pushed) -> None:
     project, _ = pushed
     changed = rows(6)

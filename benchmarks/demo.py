@@ -1,0 +1,58 @@
+"""Time of the demo: every row, from an installed environment, then once more with nothing changed.
+
+    python -m benchmarks.demo [CONFIG]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine
+
+FLIGHTS = Path(__file__).resolve().parent.parent / "examples" / "flights" / "config.yaml"
+
+
+def timed_run(config: Path, root: Path) -> tuple[dict[str, Any], float]:
+    """Summary of a run in a process of its own, and its wall seconds, start-up included."""
+    tandem = str(Path(sys.executable).with_name("tandem"))
+    started = time.perf_counter()
+    done = subprocess.run(
+        [tandem, "run", str(config), "--root", str(root), "--json"], stdout=subprocess.PIPE, text=True, check=False
+    )
+    seconds = time.perf_counter() - started
+    summary = json.loads(done.stdout)
+    if summary["error"]:
+        raise SystemExit(f"the run failed: {summary['error']}")
+    return summary, seconds
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("config", nargs="?", type=Path, default=FLIGHTS)
+    given = parser.parse_args(arguments)
+    print(machine.line())
+    with tempfile.TemporaryDirectory() as scratch:
+        (first, seconds), (second, again) = (timed_run(given.config, Path(scratch)) for _ in range(2))
+    print(f"rows: {sum(first['rows'].values()):,}; {first['status']}")
+    print(f"{'step':<12} {'seconds':>8} {'share':>6} {'peak GiB':>9} {'again':>8}")
+    for step, repeated in zip(first["steps"], second["steps"], strict=True):
+        memory = step["peak_rss_bytes"] / 2**30
+        print(
+            f"{step['name']:<12} {step['seconds']:8.1f} {step['seconds'] / seconds:6.0%} {memory:9.1f} "
+            f"{repeated['state']:>8}"
+        )
+    steps = sum(step["seconds"] for step in first["steps"])
+    print(f"{'start, report':<12} {seconds - steps:7.1f} {(seconds - steps) / seconds:6.0%}")
+    print(f"{'whole':<12} {seconds:8.1f} {1:6.0%} {'':>9} {again:7.1f}s")
+
+
+if __name__ == "__main__":
+    main()
