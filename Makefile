@@ -30,8 +30,8 @@ demo: install ## real flights to a gated, pushed model and a report
 test: install ## every test that is not a long sweep
 	$(RUN)/python -m pytest -m "not soak"
 
-soak: install ## the long sweeps too
-	$(RUN)/python -m pytest
+soak: install ## the long sweeps
+	$(RUN)/python -m pytest -m soak
 
 lint: install ## style, types, import contracts
 	$(RUN)/ruff check .

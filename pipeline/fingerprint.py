@@ -12,21 +12,37 @@ import importlib.metadata
 from pathlib import Path
 
 _PROJECT = Path(__file__).resolve().parent.parent
+# What every step of ours imports; stock steps do without.
 _SHARED = ("components/adapter.py", "trainer/errors.py", "trainer/storage.py")
+# What `import trainer.export` runs.
+_EXPORT = ("trainer/export", "trainer/data", "trainer/spec.py")
 
 SOURCES: dict[str, tuple[str, ...]] = {
-    "ingest": ("components/ingest",),
+    "ingest": (*_SHARED, "components/ingest"),
     "statistics": (),
-    "schema": ("components/schema",),
+    "schema": (*_SHARED, "components/schema"),
     "validator": (),
-    "check": ("components/check",),
+    "check": (*_SHARED, "components/check"),
     "transform": ("transforms",),
-    "train": ("components/train", "trainer", "transforms"),
-    "baseline": ("components/baseline", "components/push", "trainer/export"),
-    "score": ("components/score", "components/evaluate/statistics.py"),
+    "train": (*_SHARED, "components/train", "trainer", "transforms"),
+    "baseline": (*_SHARED, "components/baseline", "components/push", *_EXPORT),
+    "score": (
+        *_SHARED,
+        "components/score",
+        "components/evaluate/config.py",
+        "components/evaluate/statistics.py",
+        "trainer/data",
+        "trainer/spec.py",
+    ),
     "evaluate": ("components/evaluate",),
-    "gate": ("components/gate", "components/evaluate", "trainer/export"),
-    "push": ("components/push", "trainer/export"),
+    "gate": (
+        *_SHARED,
+        "components/gate",
+        "components/evaluate/config.py",
+        "components/evaluate/metrics.py",
+        *_EXPORT,
+    ),
+    "push": (*_SHARED, "components/push", *_EXPORT),
 }
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
@@ -45,7 +61,8 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
 }
 
 
-def _files(source: str) -> list[Path]:
+def source_files(source: str) -> list[Path]:
+    """Python files of an entry of `SOURCES`: a file, or all below a directory."""
     path = _PROJECT / source
     return sorted(path.rglob("*.py")) if path.is_dir() else [path]
 
@@ -53,7 +70,7 @@ def _files(source: str) -> list[Path]:
 @functools.cache
 def _source_digest(source: str) -> str:
     digest = hashlib.sha256()
-    for file in _files(source):
+    for file in source_files(source):
         name = str(file.relative_to(_PROJECT)).encode()
         digest.update(len(name).to_bytes(4, "big") + name + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
@@ -70,7 +87,7 @@ def step_fingerprint(step: str) -> str:
     Args:
         step: a key of `SOURCES`.
     """
-    parts = [f"{source}={_source_digest(source)}" for source in (*_SHARED, *SOURCES[step])]
+    parts = [f"{source}={_source_digest(source)}" for source in SOURCES[step]]
     parts += [f"{name}=={version}" for name, version in library_versions(step).items()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 

@@ -72,9 +72,7 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
     run_print = hashlib.sha256(
         _text([config.model_dump(mode="json"), data_print, prints]).encode()
     ).hexdigest()[:16]
-    serving = Path(config.push.directory) if config.push.directory else root.serving
-    if not serving.is_absolute():
-        serving = config_directory / serving
+    serving = root.serving_of(config.push.directory, config_directory)
     state = registry_state(serving, config.name, root.registry, run_print)
     check = _text(config.check.model_dump(mode="json"))
     label, task = config.label.column, config.task

@@ -63,6 +63,10 @@ class Root:
         """Held by the process that runs on this root."""
         return self.path / "run.lock"
 
+    def serving_of(self, configured: str | None, config_directory: Path) -> Path:
+        """The serving directory: `push.directory` of a config, relative to the config, or the root's own."""
+        return (config_directory / configured).resolve() if configured else self.serving
+
     def relative(self, uri: str | Path) -> str:
         """A path below the root as text relative to it; any other path unchanged."""
         path = Path(uri)

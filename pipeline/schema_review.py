@@ -5,29 +5,23 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.adapter import read_statistics
 from components.schema.core import KeptSchemas, infer, to_text
 from pipeline import plan
 from pipeline.config import Config, load
-from pipeline.local.metadata import connect
 from pipeline.root import Root
+from pipeline.runs.store import RunStore
 from trainer.errors import TandemError
 
 
-def _newest_statistics(root: Root, name: str) -> str:
-    if root.metadata.exists():
-        with connect(root.metadata) as handle:
-            artifacts = [
-                artifact
-                for artifact in handle.store.get_artifacts_by_type("ExampleStatistics")
-                if artifact.state == mlmd.Artifact.LIVE and f"/{name}/" in f"{artifact.uri}/{name}/"
-            ]
-        for artifact in sorted(artifacts, key=lambda item: item.id, reverse=True):
-            if Path(artifact.uri).is_dir():
-                return artifact.uri
+def _newest_statistics(root: Root, name: str) -> Path:
+    for run in reversed(RunStore(root).all()):
+        summary = run.summary()
+        uri = summary.get("statistics_uri")
+        if summary.get("name") == name and uri and (root.path / uri).is_dir():
+            return root.path / uri
     raise TandemError(
         "SCHEMA-003",
         f"Expected statistics of a run of {name}. Received: none below {root.path}",

@@ -54,15 +54,22 @@ def init(
 @schema_app.command()
 def diff(config: ConfigArgument, root: RootOption = None) -> None:
     """What the newest data would change in the kept schema."""
-    from pipeline.schema_review import changes
+    from pipeline.cli.quiet import quiet_stderr
 
-    lines = changes(config, root)
+    with quiet_stderr():
+        from pipeline.schema_review import changes
+
+        lines = changes(config, root)
     typer.echo("\n".join(lines) if lines else "no difference")
 
 
 @schema_app.command()
 def accept(config: ConfigArgument, root: RootOption = None) -> None:
     """Keep the schema of the newest data as the next version."""
-    from pipeline.schema_review import accept as keep
+    from pipeline.cli.quiet import quiet_stderr
 
-    typer.echo(f"kept as version {keep(config, root)}")
+    with quiet_stderr():
+        from pipeline.schema_review import accept as keep
+
+        version = keep(config, root)
+    typer.echo(f"kept as version {version}")

@@ -96,11 +96,14 @@ def doctor(as_json: JsonOption = False) -> None:
     from rich.console import Console
     from rich.markup import escape
 
+    from pipeline.cli.quiet import quiet_stderr
+
     console = Console(highlight=False, soft_wrap=True)
     results = []
     for name, check in CHECKS:
         try:
-            found, good = check(), True
+            with quiet_stderr():
+                found, good = check(), True
         except Exception as error:  # noqa: BLE001
             found, good = f"{type(error).__name__}: {error}", False
         results.append({"check": name, "ok": good, "found": found})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer.errors import TandemError
+from pipeline.plan import gate_arguments, ingest_arguments
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -28,54 +28,28 @@ _STEPS = (
 
 
 def _inputs(config: Config, directory: Path) -> list[str]:
-    data = config.data
-    if data.prepare:
-        return [f"prepared by {data.prepare}"]
-    split = data.split
-    given = [data.path] if data.path else [split.train_files, split.validation_files, split.eval_files]
-    found = []
-    for pattern in filter(None, given):
-        path = directory / pattern
-        if path.is_dir():
-            names = [str(file) for file in sorted(path.iterdir()) if file.is_file()]
-        elif "{" in pattern:
-            names = [pattern]
-        else:
-            names = (
-                sorted(str(file) for file in directory.glob(pattern))
-                if not Path(pattern).is_absolute()
-                else []
-            )
-            names = names or ([pattern] if Path(pattern).exists() else [])
-        if not names:
-            raise TandemError(
-                "INGEST-001",
-                f"Expected files. Received: {pattern}, which matches none below {directory}",
-                "Correct data.path in the config.",
-                exit_status=2,
-            )
-        found += names
-    return found
+    from components.ingest.inputs import select
+
+    if config.data.prepare:
+        ingest_arguments(config, directory)
+        return [f"prepared by {config.data.prepare}"]
+    return [
+        str(source.path) for source in select(ingest_arguments(config, directory)["data"], directory).sources
+    ]
 
 
-def _rule(rule: Any) -> str:
-    parts = [rule.metric]
-    if rule.slices:
-        parts.append(f"in each {' x '.join(rule.slices)}")
-    if rule.min is not None:
-        parts.append(f">= {rule.min:g}")
-    if rule.max is not None:
-        parts.append(f"<= {rule.max:g}")
-    if rule.better_than:
-        parts.append(f"better than the {rule.better_than} by at least {rule.by_at_least:g}")
-    return " ".join(parts)
+def _rules(config: Config) -> list[str]:
+    from components.gate.rules import parse
+
+    rules = [parse(rule) for rule in gate_arguments(config)["rules"]]
+    return [rule.describe(condition) for rule in rules for condition in rule.conditions()]
 
 
 def describe(config: Config, directory: Path, root: Root) -> dict[str, Any]:
     """Inputs, steps and rules of a run.
 
     Raises:
-        TandemError: `INGEST-001` if the inputs do not exist.
+        TandemError: that of ingest if the inputs do not exist.
     """
     return {
         "name": config.name,
@@ -83,5 +57,5 @@ def describe(config: Config, directory: Path, root: Root) -> dict[str, Any]:
         "root": str(root.path),
         "inputs": _inputs(config, directory),
         "steps": [{"name": name, "does": does} for name, does in _STEPS],
-        "gate": [_rule(rule) for rule in config.gate.rules],
+        "gate": _rules(config),
     }

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.options import RootOption, RunArgument, existing_root
+
+if TYPE_CHECKING:
+    from pipeline.root import Root
 
 gate_app = typer.Typer(help="Why a model was pushed or refused.", no_args_is_help=True)
 
@@ -37,25 +40,37 @@ def rollback(
     root: RootOption = None,
 ) -> None:
     """Deny the newest pushed version, so that the one before is served."""
-    from components.push.registry import served_version
     from components.push.rollback import rollback as roll
     from trainer.errors import TandemError
 
     place = existing_root(root)
-    names = sorted(path.name for path in place.serving.iterdir()) if place.serving.is_dir() else []
-    if name is None and len(names) == 1:
-        name = names[0]
-    if name not in names:
+    serving = _serving_directories(place)
+    if name is None and len(serving) == 1:
+        (name,) = serving
+    if name is None or name not in serving:
         raise TandemError(
             "PUSH-020",
-            f"Expected the name of a served model. Received: {name}; served: {', '.join(names) or 'none'}",
+            f"Expected the name of a served model. Received: {name}; known: {', '.join(serving) or 'none'}",
             "Give one of these names.",
             exit_status=2,
         )
-    # Named, so that a repeated command never takes back a second version.
-    result = roll(place.serving, name, place.registry, version=served_version(place.serving, name))
+    result = roll(serving[name], name, place.registry)
     denied = ", ".join(map(str, result.denied))
     typer.echo(f"{name}: denied version {denied}, version {result.served} is served")
+
+
+def _serving_directories(root: Root) -> dict[str, Path]:
+    """Where the newest run of each pipeline that was ever pushed serves it from, by name."""
+    from pipeline.config import load
+    from pipeline.runs.store import RunStore
+
+    found = {}
+    for run in RunStore(root).all():
+        config = load(run.config_path)
+        serving = root.serving_of(config.push.directory, run.config_directory())
+        if (serving / config.name).is_dir():
+            found[config.name] = serving
+    return found
 
 
 def predict(
@@ -73,16 +88,19 @@ def predict(
     """Score a file with a pushed model; predictions are added as columns."""
     import sys
 
-    from pipeline.predict import predict as score
+    from pipeline.cli.quiet import quiet_stderr
 
-    if output is None:
-        score(model, data, sys.stdout.buffer)
-        return
-    temporary = output.with_name(f".{output.name}.partial")
-    try:
-        with temporary.open("wb") as file:
-            rows = score(model, data, file)
-        temporary.replace(output)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with quiet_stderr():
+        from pipeline.predict import predict as score
+
+        if output is None:
+            score(model, data, sys.stdout.buffer)
+            return
+        temporary = output.with_name(f".{output.name}.partial")
+        try:
+            with temporary.open("wb") as file:
+                rows = score(model, data, file)
+            temporary.replace(output)
+        finally:
+            temporary.unlink(missing_ok=True)
     typer.echo(f"{rows} rows in {output}")

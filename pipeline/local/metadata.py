@@ -12,6 +12,7 @@ from tfx.orchestration import metadata
 
 _CACHED = mlmd.Execution.CACHED
 _ACTIVE = (mlmd.Execution.NEW, mlmd.Execution.RUNNING)
+_SUCCEEDED = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
 
 
 @contextmanager
@@ -37,25 +38,30 @@ def outputs(handle: metadata.Metadata, execution_id: int) -> dict[str, str]:
     return {event.path.steps[0].key: artifacts[event.artifact_id].uri for event in events}
 
 
-def close_interrupted(handle: metadata.Metadata) -> list[str]:
-    """Marks executions that a killed process left running as failed and removes their partial outputs.
+def close_interrupted(handle: metadata.Metadata, artifacts: Path) -> list[str]:
+    """Marks executions that a killed process left running as failed and removes what failed ones wrote.
 
-    Only to be called by the holder of the root's lock: nothing else runs then.
+    Outputs are not in the store before a step has succeeded, so partial ones are found by their place, which
+    ends in the number of the execution. Only to be called by the holder of the root's lock: nothing else
+    runs then.
+
+    Args:
+        handle: the store.
+        artifacts: root of the outputs, `<step>/<output>/<execution>`.
 
     Returns:
         Type names of the executions that were closed.
     """
-    closed = []
+    closed, unfinished = [], set()
     for execution in handle.store.get_executions():
-        if execution.last_known_state not in _ACTIVE:
-            continue
-        events = handle.store.get_events_by_execution_ids([execution.id])
-        wanted = [e.artifact_id for e in events if e.type in (mlmd.Event.OUTPUT, mlmd.Event.PENDING_OUTPUT)]
-        artifacts = handle.store.get_artifacts_by_id(wanted) if wanted else []
-        for artifact in artifacts:
-            if artifact.state != mlmd.Artifact.LIVE:
-                shutil.rmtree(artifact.uri, ignore_errors=True)
-        execution.last_known_state = mlmd.Execution.FAILED
-        handle.store.put_executions([execution])
-        closed.append(execution.type)
+        if execution.last_known_state in _ACTIVE:
+            execution.last_known_state = mlmd.Execution.FAILED
+            handle.store.put_executions([execution])
+            closed.append(execution.type)
+        if execution.last_known_state not in _SUCCEEDED:
+            unfinished.add(str(execution.id))
+    for pattern in ("*/*/*", "*/.system/*/*"):
+        for place in artifacts.glob(pattern):
+            if place.name in unfinished:
+                shutil.rmtree(place, ignore_errors=True)
     return closed

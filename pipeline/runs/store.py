@@ -94,7 +94,8 @@ class Run:
 
     def write_view(self, view: dict[str, Any]) -> None:
         """Writes what the report shows, so that it can be made again without any library."""
-        write_json(self.directory / VIEW, view)
+        # Not sorted: metrics are shown in the order in which they were computed.
+        write_atomic(self.directory / VIEW, json.dumps(view, allow_nan=False) + "\n")
 
     def summary(self) -> dict[str, Any]:
         """The summary; of a run that was killed, what its events tell.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 import shlex
 from collections.abc import Iterator
@@ -110,6 +111,17 @@ def test_make_targets_exist() -> None:
         if text.startswith("make ")
     }
     assert {"demo", "install", "test"} <= named <= targets
+
+
+def test_programs_of_the_console_blocks_exist() -> None:
+    programs = {shlex.split(line)[0] for page in PAGES for line in console(page)}
+    assert programs <= {"make", ".venv/bin/tandem", ".venv/bin/python"}
+    for page in PAGES:
+        for line in console(page):
+            if line.startswith(".venv/bin/python "):
+                option, module, *_ = shlex.split(line)[1:]
+                assert option == "-m"
+                assert importlib.util.find_spec(module) is not None, f"{page.name}: {line}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
