@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from components.train.progress import shown_by
 from pipeline.config import Config, dump
 from pipeline.graph import build
 from pipeline.local import logs
-from pipeline.local.runner import Outcome, as_tandem_error, run_graph
+from pipeline.local.runner import INTERRUPTED, Outcome, as_tandem_error, run_graph
 from pipeline.local.watcher import Watcher
 from pipeline.report import page
 from pipeline.root import Root
@@ -23,7 +24,7 @@ from pipeline.runs.lock import exclusive
 from pipeline.runs.store import Run, RunStore, now
 from pipeline.view.build import view
 
-EXIT_STATUS = {"pushed": 0, "not_blessed": 3, "failed": 1}
+EXIT_STATUS = {"pushed": 0, "not_blessed": 3}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Result:
         run: its directory.
         summary: content of `summary.json`.
         view: what the report shows.
-        exit_status: `0` pushed, `3` not blessed, `2` bad config or data, `1` failure.
+        exit_status: `0` pushed, `3` not blessed, `2` bad config or data, `1` failure, `130` interrupted.
     """
 
     run: Run
@@ -64,10 +65,12 @@ def execute(
     Raises:
         TandemError: `RUN-004` if another run works on this root.
     """
-    with exclusive(root.lock, f"run of {config.name}"):
+    with exclusive(root.lock, f"run of {config.name}") as works_on:
         text = dump(config)
         if run is None:
             run = RunStore(root).create(text, config_directory)
+        works_on(run.run_id)
+        watcher.run_started(run.run_id)
         attempt = 1 + sum(event["event"] == "run_started" for event in run.events())
         run.event("run_started", name=config.name, attempt=attempt)
         began, started = time.monotonic(), now()
@@ -81,7 +84,7 @@ def execute(
                 previous = previous_statistics(root, config.name, fingerprints["data"])
             with shown_by(watcher.training):
                 outcome = run_graph(graph, root, run, attempt, watcher, verbose)
-        except Exception as error:  # noqa: BLE001
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - all become the run's outcome
             with logs.to_file(run.log_path("prepare"), verbose):
                 logging.exception("The run failed before its first step.")
             outcome.error, outcome.failed_step = as_tandem_error(error, "prepare"), "prepare"
@@ -99,14 +102,13 @@ def execute(
         }
         with logs.to_file(run.log_path("report"), verbose):
             shown = _view(config, text, root, outcome, summary, previous)
-        _complete(summary, shown, outcome, root)
-        run.write_view(shown)
-        run.write_summary(summary)
-        page.write(shown, run.report_path)
+            _complete(summary, shown, outcome, root)
+            summary["next_command"] = _next_command(summary, config, config_directory, root)
+            run.write_view(shown)
+            run.write_summary(summary)
+            page.write(shown, run.report_path)
         run.event("run_finished", status=summary["status"])
-    status = EXIT_STATUS[summary["status"]]
-    if outcome.error is not None:
-        status = outcome.error.exit_status
+    status = outcome.error.exit_status if outcome.error else EXIT_STATUS[summary["status"]]
     return Result(run, summary, shown, status)
 
 
@@ -114,7 +116,7 @@ def _status(outcome: Outcome, run: Run, root: Root) -> dict[str, Any]:
     if outcome.error is not None:
         error = outcome.error
         return {
-            "status": "failed",
+            "status": "interrupted" if error.code == INTERRUPTED else "failed",
             "error": {
                 "code": error.code,
                 "step": outcome.failed_step,
@@ -132,11 +134,30 @@ def _view(
     config: Config, text: str, root: Root, outcome: Outcome, summary: dict[str, Any], previous: str
 ) -> dict[str, Any]:
     try:
-        return view(config, text, root, outcome.outputs, summary, previous)
+        return _finite(view(config, text, root, outcome.outputs, summary, previous))
     except Exception as error:  # noqa: BLE001 - a report that shows less beats a run that ends without one
         logging.exception("The report is incomplete.")
         problem = f"The report is incomplete: {type(error).__name__}: {error}"
         return {"summary": summary, "config_text": text, "data": {"warnings": [problem]}}
+
+
+def _finite(value: Any) -> Any:
+    """`value` with every number that JSON does not have as `None`; a summary in it stays the same object."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    if isinstance(value, dict):
+        return {key: item if key == "summary" else _finite(item) for key, item in value.items()}
+    return value
+
+
+def _next_command(summary: dict[str, Any], config: Config, directory: Path, root: Root) -> str:
+    if summary["error"]:
+        return str(summary["error"]["command"])
+    if summary["status"] == "pushed":
+        return f"tandem predict {root.serving_of(config.push.directory, directory) / config.name} FILE"
+    return f"tandem gate explain {summary['run_id']} --root {root.path}"
 
 
 def _complete(summary: dict[str, Any], shown: dict[str, Any], outcome: Outcome, root: Root) -> None:

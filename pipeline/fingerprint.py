@@ -24,7 +24,14 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "validator": (),
     "check": (*_SHARED, "components/check"),
     "transform": ("transforms",),
-    "train": (*_SHARED, "components/train", "trainer", "transforms"),
+    "train": (
+        *_SHARED,
+        "components/train",
+        "components/push/__init__.py",
+        "components/push/manifest.py",
+        "trainer",
+        "transforms",
+    ),
     "baseline": (*_SHARED, "components/baseline", "components/push", *_EXPORT),
     "score": (
         *_SHARED,

@@ -18,7 +18,7 @@ from components.gate.component import Gate
 from components.ingest.component import Ingest
 from components.ingest.fingerprint import fingerprint as input_fingerprint
 from components.push.component import Push
-from components.push.state import registry_state
+from components.push.state import registry_state, warm_start_from
 from components.schema.component import Schema
 from components.schema.core import KeptSchemas
 from components.score.component import Score
@@ -96,6 +96,7 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
         check=check,
         directory=str(root.schema / config.name),
         version=kept.version(),
+        edited=kept.edited(kept.version()),
         fingerprint=prints["schema"],
     ).with_id("schema")
     validator = _stock(
@@ -138,6 +139,9 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
         train=_text(config.train.model_dump(mode="json")),
         recorded_requests=config.push.recorded_requests,
         checkpoint_root=str(root.checkpoints / config.name),
+        warm_start_from=warm_start_from(state, serving / config.name)
+        if config.train.warm_start != "none"
+        else "",
         fingerprint=prints["train"],
     ).with_id("train")
     model = train.outputs["model"]
@@ -221,8 +225,11 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
 
 def beam_arguments(config: Config) -> list[str]:
     """Beam options of every step: the runner by name, then the configured options."""
-    runner = _RUNNERS.get(config.beam.runner, config.beam.runner)
-    return [f"--runner={runner}", *config.beam.options]
+    runner = _RUNNERS.get(config.beam.runner)
+    if runner is None:
+        return [f"--runner={config.beam.runner}", *config.beam.options]
+    # Without an image named TFX packs its own sources for remote workers in every step; here there are none.
+    return [f"--runner={runner}", "--sdk_container_image=none", *config.beam.options]
 
 
 def _has_validation(config: Config) -> bool:

@@ -1,4 +1,7 @@
-"""Scores a file with a pushed model, through the same parsing as ingest and the signature that is served."""
+"""Scores a file with a pushed model, through the same parsing as ingest and the signature that is served.
+
+TensorFlow is loaded only when model and file were found, so that a wrong path is told at once.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
-import tensorflow as tf
-from tensorflow.core.framework import types_pb2
-from tensorflow.core.protobuf import saved_model_pb2
 
 from components.ingest import parsing
 from components.ingest.encoding import encode
@@ -23,7 +23,6 @@ from trainer.errors import TandemError
 _BATCH_ROWS = 8192
 # A TFRecord frame: length and its checksum before the record, the record's checksum after it.
 _FRAME_HEAD, _FRAME_FOOT = 12, 4
-_STORAGE = {types_pb2.DT_STRING: "bytes", types_pb2.DT_FLOAT: "float", types_pb2.DT_INT64: "int64"}
 _NULLS = tuple(Data.model_fields["null_values"].default)
 
 
@@ -51,18 +50,23 @@ def _batches(file: Path) -> Iterator[pa.RecordBatch]:
         if file.suffix.lower() in (".parquet", ".pq"):
             yield from pq.ParquetFile(file).iter_batches(_BATCH_ROWS)
             return
-        names = pa_csv.open_csv(file).schema.names
+        layout = pa_csv.ParseOptions(newlines_in_values=True)
+        names = pa_csv.open_csv(file, parse_options=layout).schema.names
         options = pa_csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
         )
-        yield from pa_csv.open_csv(file, convert_options=options)
+        yield from pa_csv.open_csv(file, parse_options=layout, convert_options=options)
     except (pa.ArrowInvalid, OSError) as error:
-        raise TandemError(
-            "PREDICT-002",
-            f"Expected a readable CSV or Parquet file. Received: {file}: {error}",
-            "Correct the file.",
-            exit_status=2,
-        ) from error
+        raise _unreadable(file, str(error)) from error
+
+
+def _unreadable(file: Path, cause: str) -> TandemError:
+    return TandemError(
+        "PREDICT-002",
+        f"Expected a readable CSV or Parquet file. Received: {file}: {cause}",
+        "Check the path and the file.",
+        exit_status=2,
+    )
 
 
 def raw_columns(directory: Path) -> dict[str, str]:
@@ -71,11 +75,15 @@ def raw_columns(directory: Path) -> dict[str, str]:
     Raises:
         TandemError: `PREDICT-001` if it has no signature `predict`.
     """
+    from tensorflow.core.framework import types_pb2
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    storage = {types_pb2.DT_STRING: "bytes", types_pb2.DT_FLOAT: "float", types_pb2.DT_INT64: "int64"}
     saved = saved_model_pb2.SavedModel.FromString((directory / "saved_model.pb").read_bytes())
     for graph in saved.meta_graphs:
         if "predict" in graph.signature_def:
             inputs = graph.signature_def["predict"].inputs
-            return {name: _STORAGE[info.dtype] for name, info in sorted(inputs.items())}
+            return {name: storage[info.dtype] for name, info in sorted(inputs.items())}
     raise TandemError(
         "PREDICT-001",
         f"Expected a model with the signature `predict`. Received: {directory}",
@@ -137,9 +145,13 @@ def predict(model: Path, file: Path, output: IO[bytes]) -> int:
         Number of rows.
 
     Raises:
-        TandemError: `PREDICT-001` to `PREDICT-004`.
+        TandemError: `PREDICT-001` to `PREDICT-005`.
     """
     directory = version_directory(model)
+    if not file.is_file():
+        raise _unreadable(file, "no such file")
+    import tensorflow as tf
+
     if (directory / "MANIFEST.json").exists():
         verify(directory)
     columns = raw_columns(directory)
@@ -159,6 +171,14 @@ def predict(model: Path, file: Path, output: IO[bytes]) -> int:
             continue
         added = _outputs(signature(examples=tf.constant(_serialized(batch, columns, rows + 1), tf.string)))
         table = pa.Table.from_batches([batch])
+        taken = sorted(set(added) & set(batch.schema.names))
+        if taken:
+            raise TandemError(
+                "PREDICT-005",
+                f"Expected a file without the columns that are added. Received: {file} with {taken}",
+                "Rename or remove them in the file.",
+                exit_status=2,
+            )
         for name, column in added.items():
             table = table.append_column(name, pa.array(column))
         if writer is None:

@@ -17,15 +17,14 @@ from trainer.errors import TandemError
 
 
 def _newest_statistics(root: Root, name: str) -> Path:
-    for run in reversed(RunStore(root).all()):
-        summary = run.summary()
+    for _, summary in RunStore(root).summaries():
         uri = summary.get("statistics_uri")
         if summary.get("name") == name and uri and (root.path / uri).is_dir():
             return root.path / uri
     raise TandemError(
         "SCHEMA-003",
         f"Expected statistics of a run of {name}. Received: none below {root.path}",
-        "Run `tandem run CONFIG` first.",
+        "Make them with `tandem run CONFIG`.",
         exit_status=2,
     )
 
@@ -59,6 +58,7 @@ def accept(config_path: Path, root: Path | None) -> int:
     config, place = load(config_path), Root.beside(config_path, root)
     kept = KeptSchemas(place.schema / config.name)
     proposed = _proposed(config, place)
-    version = kept.version() + (kept.read(kept.version()) is not None)
+    # Not read: accepting is also the way out of a kept schema that is damaged.
+    version = kept.version() + kept.path(kept.version()).exists()
     kept.keep(proposed, version)
     return version

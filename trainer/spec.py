@@ -220,5 +220,6 @@ class TrainSpec(Record):
     calibrate: bool = False
     class_weights: Literal["balanced"] | dict[str, float] | None = None
     checkpoint_every_steps: int = 500
+    warm_start: Literal["none", "keep", "decay", "reset"] = "none"
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
     jit_compile: bool | None = None

@@ -54,10 +54,10 @@ class Executor(BaseExecutor):
             more = len(findings.errors) - _SHOWN
             raise TandemError(
                 "DATA-001",
-                f"Expected data like the kept schema. Received: {listed}"
+                f"Expected data that is fit to train on. Received: {listed}"
                 + (f"; {more} more" if more > 0 else ""),
-                "Correct the data, or review the change with `tandem schema diff` and keep it with "
-                "`tandem schema accept`.",
+                "Correct the data; if it is the kept schema that should change, look at "
+                "`tandem schema diff CONFIG` and keep the new one with `tandem schema accept CONFIG`.",
                 exit_status=2,
             )
         write_json(directory(outputs, "report") / "check.json", findings.to_dict())

@@ -59,7 +59,8 @@ def read_metrics(evaluation_uri: str) -> dict[str, Any]:
             if key.is_diff or key.model_name not in values:
                 continue
             values[key.model_name][key.name] = _number(item.value.double_value.value)
-            if item.HasField("confidence_interval"):
+            # The number of rows differs between resamples but is known.
+            if item.HasField("confidence_interval") and key.name != "example_count":
                 interval = item.confidence_interval
                 for side, bound in (("lower", interval.lower_bound), ("upper", interval.upper_bound)):
                     bounds[key.model_name].setdefault(side, {})[key.name] = _number(bound.double_value.value)

@@ -64,6 +64,42 @@ def registry_state(
     return RegistryState(baseline, f"{baseline}|denied={denied}")
 
 
+def served(state: RegistryState) -> tuple[int, str] | None:
+    """Version and digest that a state names.
+
+    Returns:
+        `(version, digest)`, `(0, "")` when the newest version could not be read, none when nothing was
+        served.
+    """
+    named = state.baseline.rpartition("/")[2]
+    if named == "none":
+        return None
+    version, _, digest = named.partition(":")
+    return (int(version), digest) if version.isdecimal() else (0, "")
+
+
+def warm_start_from(state: RegistryState, directory: Path) -> str:
+    """The model that a training may start from, as the text of a parameter.
+
+    It depends on the state alone, so it stays what it was when a run is repeated after its own push.
+
+    Args:
+        state: from `registry_state`.
+        directory: of the versions of the served model.
+
+    Returns:
+        JSON with `directory` and `digest` of the newest version, or with the `problem` that it has; empty
+        when nothing was served.
+    """
+    found = served(state)
+    if found is None:
+        return ""
+    version, digest = found
+    if not version:
+        return json.dumps({"problem": f"the newest version in {directory} could not be read"})
+    return json.dumps({"digest": digest, "directory": str(directory / str(version))})
+
+
 def _identity(path: Path) -> str:
     try:
         identity = json.loads(path.read_bytes())["identity"]

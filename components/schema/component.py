@@ -21,6 +21,7 @@ class SchemaSpec(ComponentSpec):
         "check": ExecutionParameter(type=str),
         "directory": ExecutionParameter(type=str),
         "version": ExecutionParameter(type=int),
+        "edited": ExecutionParameter(type=str),
         "fingerprint": ExecutionParameter(type=str),
     }
     INPUTS: ClassVar = {"statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics)}
@@ -37,6 +38,7 @@ class Schema(Component):
         check: JSON of the `check` section of the configuration.
         directory: where versions are kept.
         version: the version to use; the first run creates version 1.
+        edited: digest of that version if it was edited by hand, for the cache key.
         fingerprint: of sources and libraries, for the cache key.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +13,10 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from trainer.errors import TandemError
-from trainer.storage import write_atomic
+from trainer.storage import sha256_file, write_atomic
 
 _FILE = "schema.pbtxt"
+_DIGEST = "kept.sha256"
 _TYPES = {"string": schema_pb2.BYTES, "float": schema_pb2.FLOAT, "int64": schema_pb2.INT}
 
 
@@ -101,15 +103,24 @@ class KeptSchemas:
             raise TandemError(
                 "SCHEMA-001",
                 f"Expected a schema in text form. Received: {path.name} of version {version}: {error}",
-                "Correct the file, or run `tandem schema accept` to keep the schema of the newest run.",
+                "Correct the file, or keep the schema of the newest run with `tandem schema accept CONFIG`.",
                 exit_status=2,
             ) from error
 
     def keep(self, schema: schema_pb2.Schema, version: int) -> Path:
         """Writes a version, whole or not at all."""
-        path = self.path(version)
-        write_atomic(path, to_text(schema))
+        path, text = self.path(version), to_text(schema)
+        write_atomic(path.with_name(_DIGEST), hashlib.sha256(text.encode()).hexdigest())
+        write_atomic(path, text)
         return path
+
+    def edited(self, version: int) -> str:
+        """Digest of a version that was edited since it was kept; `""` when it was not, or is not there."""
+        path = self.path(version)
+        if not path.exists():
+            return ""
+        digest, kept = sha256_file(path), path.with_name(_DIGEST)
+        return "" if kept.exists() and kept.read_text() == digest else digest
 
     def _versions(self) -> list[int]:
         if not self._directory.is_dir():

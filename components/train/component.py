@@ -21,6 +21,7 @@ class TrainSpec(ComponentSpec):
         "train": ExecutionParameter(type=str),
         "recorded_requests": ExecutionParameter(type=int),
         "checkpoint_root": ExecutionParameter(type=str),
+        "warm_start_from": ExecutionParameter(type=str, optional=True),
         "fingerprint": ExecutionParameter(type=str),
     }
     INPUTS: ClassVar = {
@@ -46,6 +47,8 @@ class Train(Component):
         train: JSON of the `train` section.
         recorded_requests: rows of the eval split to record with the model's answers.
         checkpoint_root: directory for checkpoints, outside of the artifacts.
+        warm_start_from: `components.push.state.warm_start_from(...)`, the model whose weights the training
+            starts from. Defaults to `""`, which is none.
         fingerprint: of sources and libraries, for the cache key.
     """
 

@@ -10,11 +10,12 @@ from typing import Any
 
 from components.adapter import Artifacts, directory, split_files
 from components.adapter import Executor as BaseExecutor
+from components.train.origin import resolve
 from components.train.progress import current
 from trainer.checkpoints import discard
 from trainer.loop import RunSpec, run
 from trainer.spec import FeatureSpec, ModelSpec, TrainSpec
-from transforms.tabular import feature_spec
+from transforms.tabular import encodings, feature_spec, vocabularies
 
 
 class Executor(BaseExecutor):
@@ -25,6 +26,8 @@ class Executor(BaseExecutor):
         transformed = directory(inputs, "transformed_examples")
         graph = directory(inputs, "transform_graph")
         features = feature_spec(str(graph), json.loads(properties["plan"]))
+        learned = features["vocabulary_files"]
+        known = vocabularies(str(graph)) if learned else {}
         checkpoints = _checkpoint_directory(properties, str(transformed))
         run(
             RunSpec(
@@ -39,6 +42,9 @@ class Executor(BaseExecutor):
                 checkpoint_dir=str(checkpoints),
                 output_dir=str(directory(outputs, "model")),
                 run_dir=str(directory(outputs, "model_run")),
+                tokens={name: tuple(known.get(name, ())) for name in learned},
+                encodings=encodings(properties["plan"]),
+                warm_start_from=resolve(properties.get("warm_start_from") or ""),
             ),
             current(),
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+_WRONG_PATH = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
+
 
 def main() -> None:
     """Entry point: runs the command and turns failures into a message and an exit status."""
@@ -19,3 +21,12 @@ def main() -> None:
         app()
     except TandemError as error:
         sys.exit(report_failure(error))
+    except OSError as error:
+        place = f" {error.filename}" if error.filename else ""
+        cause = TandemError(
+            "CLI-002",
+            f"Expected to read and write files. Received:{place} {error.strerror or error}",
+            "Check the path, its permissions and the space on the disk.",
+            exit_status=2 if isinstance(error, _WRONG_PATH) else 1,
+        )
+        sys.exit(report_failure(cause))

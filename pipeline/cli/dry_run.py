@@ -27,7 +27,12 @@ _STEPS = (
 )
 
 
-def _inputs(config: Config, directory: Path) -> list[str]:
+def inputs(config: Config, directory: Path) -> list[str]:
+    """The files that ingest would read.
+
+    Raises:
+        TandemError: that of ingest if there are none.
+    """
     from components.ingest.inputs import select
 
     if config.data.prepare:
@@ -55,7 +60,7 @@ def describe(config: Config, directory: Path, root: Root) -> dict[str, Any]:
         "name": config.name,
         "task": config.task,
         "root": str(root.path),
-        "inputs": _inputs(config, directory),
+        "inputs": inputs(config, directory),
         "steps": [{"name": name, "does": does} for name, does in _STEPS],
         "gate": _rules(config),
     }

@@ -20,7 +20,7 @@ def report_failure(error: TandemError, log: str | None = None, following: str | 
         The exit status.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"[bold red]{escape(error.code)}[/] {escape(error.message)}")
+    console.print(f"[bold red]{escape(error.code)}[/] {escape(error.message.rstrip())}")
     if error.hint:
         console.print(f"  {escape(error.hint)}")
     if log:

@@ -47,10 +47,18 @@ def rollback(
     serving = _serving_directories(place)
     if name is None and len(serving) == 1:
         (name,) = serving
+    if not serving:
+        raise TandemError(
+            "PUSH-020",
+            f"Expected a pushed model. Received: none of the runs in {place.runs} pushed one",
+            "Push one with `tandem run CONFIG`.",
+            exit_status=2,
+        )
     if name is None or name not in serving:
         raise TandemError(
             "PUSH-020",
-            f"Expected the name of a served model. Received: {name}; known: {', '.join(serving) or 'none'}",
+            "Expected the name of a served model. "
+            f"Received: {name or 'no name'}; known: {', '.join(serving)}",
             "Give one of these names.",
             exit_status=2,
         )

@@ -47,8 +47,9 @@ def existing_root(given: Path | None) -> Root:
     if len(found) != 1:
         raise TandemError(
             "CLI-001",
-            f"Expected one root directory. Received: {', '.join(map(str, found)) or given or 'none'}",
-            "Name it with --root DIR.",
+            f"Expected one root directory. Received: {', '.join(map(str, found)) or given or 'none'}"
+            + (", which does not exist" if given else ""),
+            "Name it with --root DIR; `tandem run CONFIG` makes one beside the config.",
             exit_status=2,
         )
     return Root(found[0].resolve())

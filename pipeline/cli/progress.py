@@ -34,6 +34,7 @@ class ConsoleWatcher(Watcher):
         self._console = console
         self._live = live
         self._last = time.monotonic()
+        self._position = ""
 
     def note(self, text: str) -> None:
         """Shows what is going on before the first step."""
@@ -42,11 +43,16 @@ class ConsoleWatcher(Watcher):
         else:
             self._console.print(text)
 
+    def run_started(self, run_id: str) -> None:
+        """Names the run, so that it can be found while it goes on."""
+        self._console.print(f"run  {run_id}")
+
     def step_started(self, name: str, index: int, count: int) -> None:
         """A step begins."""
+        self._position = f"{index + 1}/{count}"
+        self._last = time.monotonic()
         if self._live is not None:
-            self._live.update(Spinner("dots", f"[{index + 1}/{count}] {name}"), refresh=True)
-        self._position = f"[{index + 1}/{count}]"
+            self._live.update(Spinner("dots", f"{self._position} {name}"), refresh=True)
 
     def step_finished(self, step: Step) -> None:
         """A step has ended."""
@@ -66,7 +72,7 @@ class ConsoleWatcher(Watcher):
             f"{examples_per_second:,.0f} examples/s, {_clock(eta_seconds)} to go"
         )
         if self._live is not None:
-            self._live.update(Spinner("dots", text))
+            self._live.update(Spinner("dots", f"{self._position} {text}"))
         elif time.monotonic() - self._last >= _HEARTBEAT_SECONDS:
             self._last = time.monotonic()
             self._console.print(text)
@@ -78,5 +84,6 @@ def watcher_for(console: Console) -> Iterator[ConsoleWatcher]:
     if not console.is_terminal:
         yield ConsoleWatcher(console, None)
         return
-    with Live(console=console, transient=True, refresh_per_second=8) as live:
+    # Stderr goes to the log file of each step; a redirected one would come back to the terminal.
+    with Live(console=console, transient=True, refresh_per_second=8, redirect_stderr=False) as live:
         yield ConsoleWatcher(console, live)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +13,10 @@ import typer
 from pipeline.cli.options import ConfigArgument, JsonOption, RootOption, RunArgument, SetOption, existing_root
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from pipeline.config import Config
+    from pipeline.execute import Result
     from pipeline.root import Root
     from pipeline.runs.store import Run
 
@@ -64,8 +69,8 @@ def _show_steps(config: Config, directory: Path, root: Root, as_json: bool) -> N
     if as_json:
         typer.echo(json.dumps(described, indent=2))
         return
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"[bold]{config.name}[/]: {config.task}, {len(config.features)} features, root {root.path}")
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console.print(f"{config.name}: {config.task}, {len(config.features)} features, root {root.path}")
     for file in described["inputs"]:
         console.print(f"  input  {file}")
     for step in described["steps"]:
@@ -77,34 +82,59 @@ def _show_steps(config: Config, directory: Path, root: Root, as_json: bool) -> N
 def _execute(
     config: Config, directory: Path, root: Root, existing: Run | None, as_json: bool, verbose: bool
 ) -> None:
-    from rich.console import Console
-
+    from pipeline.cli.dry_run import inputs
     from pipeline.cli.progress import watcher_for
     from pipeline.cli.quiet import quiet_stderr
+    from pipeline.runs.lock import ensure_free
+    from trainer.errors import TandemError
 
-    console = Console(highlight=False, soft_wrap=True, stderr=as_json)
-    with watcher_for(console) as watcher:
-        watcher.note(f"[bold]{config.name}[/]: loading libraries")
-        with quiet_stderr():
-            from pipeline.execute import execute
+    # Told before the libraries are loaded and a run is begun.
+    inputs(config, directory)
+    ensure_free(root.lock)
+    root.path.mkdir(parents=True, exist_ok=True)
+    console = _console(as_json)
+    try:
+        with watcher_for(console) as watcher:
+            watcher.note(f"[bold]{config.name}[/]: loading libraries")
+            with quiet_stderr():
+                from pipeline.execute import execute
 
-        result = execute(config, directory, root, watcher, existing, verbose)
+            result = execute(config, directory, root, watcher, existing, verbose)
+    except KeyboardInterrupt:
+        raise TandemError(
+            "RUN-006", "Interrupted.", "`tandem resume` goes on with a run that had begun.", exit_status=130
+        ) from None
+    _show_result(result, console, as_json)
+    raise typer.Exit(result.exit_status)
+
+
+def _console(as_json: bool) -> Console:
+    from rich.console import Console
+
+    if as_json:
+        # A copy: while a step runs, stderr itself goes to the step's log file.
+        stderr = os.fdopen(os.dup(sys.stderr.fileno()), "w")
+        return Console(highlight=False, soft_wrap=True, file=stderr)
+    return Console(highlight=False, soft_wrap=True)
+
+
+def _show_result(result: Result, console: Console, as_json: bool) -> None:
+    from rich.text import Text
+
+    from pipeline.cli.failures import report_failure
+    from pipeline.report.terminal import summary_lines
+    from trainer.errors import TandemError
+
     error = result.summary["error"]
     if as_json:
         typer.echo(json.dumps(result.summary, indent=2, sort_keys=True))
     elif error is None:
-        from pipeline.report.terminal import summary_lines
-
         console.print(summary_lines(result.view))
     if error is not None:
-        from pipeline.cli.failures import report_failure
-        from trainer.errors import TandemError
-
         log = result.run.directory / error["log"]
         report_failure(
             TandemError(error["code"], error["message"], error["hint"]),
-            str(log) if log.exists() else None,
+            str(log) if log.exists() and result.summary["status"] == "failed" else None,
             error["command"],
         )
-    console.print(f"report  {result.run.report_path}")
-    raise typer.Exit(result.exit_status)
+    console.print(Text(f"report  {result.run.report_path}"))

@@ -10,11 +10,13 @@ import typer
 from pipeline.cli.options import JsonOption, RootOption, RunArgument, existing_root
 
 if TYPE_CHECKING:
+    from pipeline.root import Root
     from pipeline.runs.store import Run
 
 app = typer.Typer(help="List, show and compare runs.", no_args_is_help=True)
 
-_HEADLINE = ("auc", "accuracy", "log_loss", "rmse")
+_HEADLINE = ("auc", "accuracy", "rmse")
+_WIDTH = 200
 
 
 def _find(root: Any, run_id: str | None) -> Run:
@@ -23,11 +25,22 @@ def _find(root: Any, run_id: str | None) -> Run:
     return RunStore(existing_root(root)).find(run_id)
 
 
+def _current(run: Run, root: Root) -> dict[str, Any]:
+    """The summary, with the status `running` or `damaged` where that is the case."""
+    from pipeline.runs.lock import running
+    from trainer.errors import TandemError
+
+    try:
+        summary = run.summary()
+    except TandemError:
+        return {"run_id": run.run_id, "status": "damaged"}
+    return {**summary, "status": "running"} if running(root.lock) == run.run_id else summary
+
+
 def _headline(metrics: dict[str, Any]) -> str:
     candidate = metrics.get("candidate") or {}
-    return "  ".join(
-        f"{name} {candidate[name]:.4f}" for name in _HEADLINE if isinstance(candidate.get(name), int | float)
-    )
+    known = [name for name in _HEADLINE if isinstance(candidate.get(name), int | float)]
+    return f"{known[0]} {candidate[known[0]]:.4f}" if known else ""
 
 
 @app.command("list")
@@ -38,24 +51,31 @@ def list_runs(root: RootOption = None, as_json: JsonOption = False) -> None:
 
     from pipeline.runs.store import RunStore
 
-    summaries = [run.summary() for run in reversed(RunStore(existing_root(root)).all())]
+    place = existing_root(root)
+    summaries = [_current(run, place) for run in reversed(RunStore(place).all())]
     if as_json:
         typer.echo(json.dumps(summaries, indent=2, sort_keys=True))
         return
+    if not summaries:
+        typer.echo(f"no runs in {place.runs}")
+        return
     table = Table(box=None, pad_edge=False)
-    for heading in ("run", "pipeline", "status", "version", "seconds", "metrics"):
-        table.add_column(heading, no_wrap=heading == "run")
+    for heading in ("run", "pipeline", "status", "version", "seconds", "metric"):
+        table.add_column(
+            heading, no_wrap=True, justify="right" if heading in ("version", "seconds") else "left"
+        )
     for summary in summaries:
         version, seconds = summary.get("pushed_version"), summary.get("seconds")
         table.add_row(
             summary["run_id"],
             summary.get("name") or "",
-            summary["status"],
+            summary.get("status") or "",
             "" if version is None else str(version),
             "" if seconds is None else f"{seconds:.0f}",
             _headline(summary.get("metrics") or {}),
         )
-    Console(highlight=False).print(table)
+    # A narrow terminal wraps lines; a table of its width would cut run ids.
+    Console(highlight=False, markup=False, width=_WIDTH, soft_wrap=True).print(table)
 
 
 @app.command()

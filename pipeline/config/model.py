@@ -183,6 +183,11 @@ class Train(Section):
         default=None, description="Weight of each class in the loss: `balanced`, a mapping, or none."
     )
     checkpoint_every_steps: int = Field(default=500, ge=1, description="Steps between checkpoints.")
+    warm_start: Literal["none", "keep", "decay", "reset"] = Field(
+        default="none",
+        description="Start from the weights of the served model, rows by token, and take the optimizers' "
+        "accumulators over (`keep`), halfway back to their start value (`decay`) or not (`reset`).",
+    )
     device: Literal["auto", "cpu", "gpu", "tpu"] = Field(
         default="auto", description="Where to train; `auto` takes a TPU, then GPUs, then the CPU."
     )

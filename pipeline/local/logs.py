@@ -14,7 +14,7 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 @contextmanager
 def to_file(path: Path, verbose: bool = False) -> Iterator[None]:
-    """Sends logging, warnings and what native code writes to stderr into `path` while a step runs.
+    """Sends logging, warnings and what any code writes to stderr into `path` while a step runs.
 
     Args:
         path: log file, appended to.

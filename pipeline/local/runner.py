@@ -20,6 +20,8 @@ from pipeline.root import Root
 from pipeline.runs.store import Run
 from trainer.errors import TandemError
 
+INTERRUPTED = "RUN-006"
+
 
 @dataclasses.dataclass
 class Outcome:
@@ -46,7 +48,7 @@ def run_graph(
     verbose: bool = False,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
-    """Runs every step in order; stops at the first that fails.
+    """Runs every step in order; stops at the first that fails or is interrupted.
 
     Args:
         graph: what to run.
@@ -68,7 +70,7 @@ def run_graph(
         connection = tfx_metadata.sqlite_metadata_connection_config(str(root.metadata))
         root.path.mkdir(parents=True, exist_ok=True)
         with metadata.connect(root.metadata) as handle:
-            for name in metadata.close_interrupted(handle):
+            for name in metadata.close_interrupted(handle, root.artifacts):
                 run.event("interrupted_execution_closed", execution=name)
     outcome = Outcome()
     nodes = [node.pipeline_node for node in ir.nodes]
@@ -93,9 +95,13 @@ def run_graph(
                 with metadata.connect(root.metadata) as handle:
                     state = "cached" if metadata.was_cached(handle, info.execution_id) else "ran"
                     outcome.outputs[name] = metadata.outputs(handle, info.execution_id)
-            except Exception as error:  # noqa: BLE001 - any failure becomes the outcome of the run
+            except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - all become the run's outcome
                 logging.exception("Step %s failed.", name)
                 outcome.error, outcome.failed_step = as_tandem_error(error, name), name
+                if isinstance(error, KeyboardInterrupt):
+                    # TFX tidies up after exceptions only.
+                    with metadata.connect(root.metadata) as handle:
+                        metadata.close_interrupted(handle, root.artifacts)
         step = Step(name, state, clock() - started, memory.peak_bytes, started - began)
         outcome.steps.append(step)
         run.event("step_finished", step=name, state=state, seconds=round(step.seconds, 3))
@@ -112,14 +118,20 @@ def _use_large_batches() -> None:
 
 def as_tandem_error(error: BaseException, step: str) -> TandemError:
     """The error a user can act on inside of any exception, or one with the step's own code."""
+    if isinstance(error, KeyboardInterrupt):
+        return TandemError(
+            INTERRUPTED, f"Interrupted in step {step}; the steps before it are kept.", exit_status=130
+        )
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, TandemError):
             return seen
-        seen = seen.__cause__ or seen.__context__
-    lines = str(error).strip().splitlines() or [""]
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    # Beam hands on the trace of a worker as text: its last line says what went wrong.
+    told = lines[-1] if lines[0].startswith("Traceback") else lines[0]
     return TandemError(
         f"{step.upper()}-900",
-        f"Step {step} failed unexpectedly: {type(error).__name__}: {lines[0][:500]}",
+        f"Step {step} failed unexpectedly: {type(error).__name__}: {told[:500]}",
         f"The log file of step {step} has the whole trace.",
     )

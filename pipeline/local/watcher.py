@@ -34,6 +34,9 @@ class Step:
 class Watcher:
     """Told about the steps of a run; does nothing by itself."""
 
+    def run_started(self, run_id: str) -> None:
+        """A run begins, or goes on."""
+
     def step_started(self, name: str, index: int, count: int) -> None:
         """A step begins, the one at `index` of `count`."""
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from pipeline.root import Root
 from pipeline.runs.store import RunStore
-from trainer.errors import TandemError
 
 
 def previous_statistics(root: Root, name: str, data_fingerprint: str) -> str:
@@ -21,17 +20,15 @@ def previous_statistics(root: Root, name: str, data_fingerprint: str) -> str:
     Returns:
         A directory, or `""` when there is none.
     """
-    for run in reversed(RunStore(root).all()):
-        try:
-            summary = run.summary()
-        except TandemError:
-            continue
+    for _, summary in RunStore(root).summaries():
         if summary.get("name") != name or summary.get("fingerprints", {}).get("data") in (
             None,
             data_fingerprint,
         ):
             continue
-        checked = any(step["name"] == "check" and step["state"] != "failed" for step in summary["steps"])
+        checked = any(
+            step["name"] == "check" and step["state"] != "failed" for step in summary.get("steps", [])
+        )
         uri = summary.get("statistics_uri", "")
         if checked and uri and (root.path / uri).is_dir():
             return str(root.path / Path(uri))

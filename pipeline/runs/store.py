@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,20 +59,25 @@ class Run:
         return self.directory / LOGS / f"{step}.log"
 
     def event(self, kind: str, **values: Any) -> None:
-        """Appends one line to `events.jsonl`."""
-        line = json.dumps({"time": now(), "event": kind, **values}, sort_keys=True)
-        with (self.directory / EVENTS).open("a") as file:
-            file.write(line + "\n")
+        """Appends one line to `events.jsonl`, below a line that a killed process did not end."""
+        line = json.dumps({"time": now(), "event": kind, **values}, sort_keys=True).encode()
+        with (self.directory / EVENTS).open("ab+") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read(1) == b"\n" else b"\n" + line
+            file.write(line + b"\n")
 
     def events(self) -> list[dict[str, Any]]:
         """Events in order; a torn last line is left out."""
         path = self.directory / EVENTS
         found = []
-        for line in path.read_text().splitlines() if path.exists() else []:
+        for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
             try:
-                found.append(json.loads(line))
+                event = json.loads(line)
             except json.JSONDecodeError:
                 continue
+            if isinstance(event, dict):
+                found.append(event)
         return found
 
     def config_directory(self) -> Path:
@@ -80,7 +87,7 @@ class Run:
             TandemError: `RUN-005` if the run does not say.
         """
         for event in self.events():
-            if event["event"] == "run_created":
+            if event.get("event") == "run_created":
                 return Path(event["config_directory"])
         raise TandemError(
             "RUN-005",
@@ -98,22 +105,25 @@ class Run:
         write_atomic(self.directory / VIEW, json.dumps(view, allow_nan=False) + "\n")
 
     def summary(self) -> dict[str, Any]:
-        """The summary; of a run that was killed, what its events tell.
+        """The summary; of a run whose last attempt was killed, what is known and the status `interrupted`.
 
         Raises:
             TandemError: `RUN-002` if `summary.json` is damaged.
         """
         path = self.directory / SUMMARY
+        attempts = [event for event in self.events() if event.get("event") == "run_started"]
         if not path.exists():
-            started = next((e["time"] for e in self.events() if e["event"] == "run_started"), None)
             return {
                 "run_id": self.run_id,
+                "name": attempts[0].get("name") if attempts else None,
                 "status": "interrupted",
-                "started": started,
+                "started": attempts[0].get("time") if attempts else None,
                 "steps": [],
                 "metrics": {},
             }
-        return self._read(path)
+        summary = self._read(path)
+        killed = len(attempts) > int(summary.get("attempt") or len(attempts))
+        return {**summary, "status": "interrupted"} if killed else summary
 
     def view(self) -> dict[str, Any] | None:
         """What the report shows, or `None` if the run did not get so far."""
@@ -122,8 +132,11 @@ class Run:
 
     def _read(self, path: Path) -> dict[str, Any]:
         try:
-            return json.loads(path.read_text())
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            value = json.loads(path.read_text())
+            if not isinstance(value, dict):
+                raise ValueError(f"a {type(value).__name__} in place of an object")
+            return value
+        except ValueError as error:
             raise TandemError(
                 "RUN-002",
                 f"Expected JSON in {path.name} of run {self.run_id}. Received: {error}",
@@ -156,6 +169,15 @@ class RunStore:
             return []
         return [Run(path) for path in sorted(self._root.runs.iterdir()) if (path / CONFIG).exists()]
 
+    def summaries(self) -> Iterator[tuple[Run, dict[str, Any]]]:
+        """Runs with their summaries, newest first; those with a damaged summary are left out."""
+        for run in reversed(self.all()):
+            try:
+                summary = run.summary()
+            except TandemError:
+                continue
+            yield run, summary
+
     def find(self, run_id: str | None = None) -> Run:
         """A run by id or unique beginning of it; the newest one by default.
 
@@ -163,16 +185,24 @@ class RunStore:
             TandemError: `RUN-001` if there is no such run.
         """
         runs = self.all()
-        found = [run for run in runs if run_id is None or run.run_id.startswith(run_id)]
-        if run_id is None:
-            found = found[-1:]
-        if len(found) != 1:
-            known = ", ".join(run.run_id for run in runs[-5:]) or "none"
+        if not runs:
             raise TandemError(
                 "RUN-001",
-                f"Expected the id of one run. Received: run={run_id}, which {len(found)} runs match; "
+                f"Expected a run in {self._root.runs}. Received: none",
+                "Start one with `tandem run CONFIG`.",
+                exit_status=2,
+            )
+        if run_id is None:
+            return runs[-1]
+        found = [run for run in runs if run.run_id.startswith(run_id)]
+        exact = [run for run in found if run.run_id == run_id]
+        if len(exact or found) != 1:
+            known = ", ".join(run.run_id for run in (found or runs)[-5:])
+            raise TandemError(
+                "RUN-001",
+                f"Expected the id of one run. Received: {run_id}, which {len(found) or 'no'} runs match; "
                 f"newest: {known}",
                 "List them with `tandem runs list`.",
                 exit_status=2,
             )
-        return found[0]
+        return (exact or found)[0]

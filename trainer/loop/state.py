@@ -17,6 +17,7 @@ from trainer.data import LabelStatistics
 from trainer.errors import TandemError
 from trainer.loop.averaging import WeightAverage
 from trainer.loop.stopping import EarlyStopping
+from trainer.optimizers import slots
 from trainer.spec import FeatureSpec, ModelSpec, TrainSpec
 
 Weights = list[NDArray[Any]]
@@ -26,8 +27,8 @@ def identity(
     features: FeatureSpec,
     model: ModelSpec,
     plan: TrainSpec,
-    labels: LabelStatistics,
-    validation: LabelStatistics | None,
+    labels: Sequence[LabelStatistics | None],
+    origin: str,
 ) -> str:
     """A digest of what the weights depend on; a checkpoint of another training is told apart by it."""
     # Once through `from_json`, so that 3 and 3.0 are the same.
@@ -37,8 +38,8 @@ def identity(
         features.to_json(),
         ModelSpec.from_json(model.to_json()).to_json(),
         told,
-        labels.to_json(),
-        validation.to_json() if validation else None,
+        *(split.to_json() if split else None for split in labels),
+        origin,
     ]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -59,6 +60,7 @@ class State:
         losses: training losses since the last evaluation. Defaults to empty.
         seconds: float. Time spent so far, over all attempts. Defaults to `0.0`.
         finished: bool. No step is left. Defaults to `False`.
+        begun: report of a warm start, or None. Defaults to `None`.
     """
 
     identity: str
@@ -72,11 +74,19 @@ class State:
     losses: list[float] = dataclasses.field(default_factory=list)
     seconds: float = 0.0
     finished: bool = False
+    begun: dict[str, Any] | None = None
 
     def weights(self) -> Weights:
         """The weights to evaluate and export: averages where they are kept."""
         with self.average.applied():
             return [np.array(variable.numpy()) for variable in self.model.trainable_variables]
+
+    def slots(self) -> list[dict[str, NDArray[Any]]]:
+        """Copies of the optimizer's slots of each trainable variable, by name."""
+        return [
+            {name: np.array(slot.numpy()) for name, slot in slots(self.optimizer, variable).items()}
+            for variable in self.model.trainable_variables
+        ]
 
     def _variables(self) -> dict[str, Sequence[keras.Variable]]:
         return {
@@ -100,6 +110,7 @@ class State:
             "losses": self.losses,
             "seconds": self.seconds,
             "finished": self.finished,
+            "begun": self.begun,
         }
         return Checkpoint(self.step, tensors, meta)
 
@@ -138,3 +149,4 @@ class State:
         self.losses = list(checkpoint.meta["losses"])
         self.seconds = checkpoint.meta["seconds"]
         self.finished = checkpoint.meta["finished"]
+        self.begun = checkpoint.meta["begun"]

@@ -7,7 +7,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -38,9 +38,11 @@ from trainer.loop.stepper import Objective, Stepper
 from trainer.loop.stopping import EarlyStopping
 from trainer.losses import class_weight_vector
 from trainer.models import build_wide_deep, placements
-from trainer.optimizers import build_optimizer, learning_rates
+from trainer.optimizers import PerPart, build_optimizer, learning_rates
 from trainer.spec import FeatureSpec, ModelSpec, TrainSpec
 from trainer.storage import write_json
+
+Initialise: TypeAlias = Callable[[keras.Model, PerPart, float, float], dict[str, Any] | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +51,7 @@ class TrainResult:
 
     Args:
         weights: of `model.trainable_variables`, the best by validation loss, or the last.
+        slots: of the same variables after the last step, by name.
         parameters: calibration and label units for the head.
         labels: statistics of the training labels.
         history: one entry for each evaluation.
@@ -56,6 +59,7 @@ class TrainResult:
     """
 
     weights: Weights
+    slots: list[dict[str, NDArray[Any]]]
     parameters: HeadParameters
     labels: LabelStatistics
     history: list[dict[str, Any]]
@@ -72,7 +76,8 @@ def train(
     run_dir: str | Path,
     progress: Progress | None = None,
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
-    initialise: Callable[[keras.Model], None] | None = None,
+    initialise: Initialise | None = None,
+    origin: str = "",
 ) -> TrainResult:
     """Trains a Wide & Deep model, going on from the newest checkpoint if there is one.
 
@@ -90,7 +95,10 @@ def train(
         run_dir: gets `history.json` and TensorBoard logs.
         progress: called after each block of steps; None logs a line every 10 seconds. Defaults to `None`.
         memory_bytes: int. Budget of each split, see `open_split`. Defaults to `2147483648` (2 GiB).
-        initialise: changes the weights of a new model before the first step. Defaults to `None`.
+        initialise: changes the weights of a new model and the slots of its optimizer before the first step,
+            given both and mean and deviation of a regression's label; what it returns becomes `warm_start` of
+            the summary. Not called when a checkpoint is there. Defaults to `None`.
+        origin: names what `initialise` starts from; another one is another training. Defaults to `""`.
 
     Returns:
         The weights to export, with the numbers of the head.
@@ -108,21 +116,22 @@ def train(
     order = TrainingOrder(split.rows, plan.batch_size, plan.seed, int(strategy.num_replicas_in_sync))
     steps = order.steps(plan.epochs)
     objective, bias = _objective(features, plan, split.statistics)
+    store, begun = CheckpointStore(checkpoint_dir), None
+    checkpoint = store.latest()
     with strategy.scope():
         network = build_wide_deep(features, model, plan.seed, bias)
-        if initialise is not None:
-            initialise(network)
         optimizer = build_optimizer(network, model.wide, model.deep, plan.learning_rate_decay, steps)
+        if initialise is not None and checkpoint is None:
+            begun = initialise(network, optimizer, objective.label_mean, objective.label_deviation)
         tables = {placement.variable.path for placement in placements(network, features)}
         dense = [variable for variable in network.trainable_variables if variable.path not in tables]
         average = WeightAverage(dense, plan.weight_averaging)
     jit = jit_by_default(strategy) if plan.jit_compile is None else plan.jit_compile
     stepper = Stepper(strategy, features, network, optimizer, average, objective, order.batch, jit)
     stopping = EarlyStopping(plan.early_stopping.patience, plan.early_stopping.min_delta)
-    known = identity(features, model, plan, split.statistics, validation.statistics if validation else None)
-    state = State(known, network, optimizer, average, stopping)
-    store = CheckpointStore(checkpoint_dir)
-    checkpoint = store.latest()
+    statistics = [split.statistics, validation.statistics if validation else None]
+    known = identity(features, model, plan, statistics, origin)
+    state = State(known, network, optimizer, average, stopping, begun=begun)
     if checkpoint is not None:
         state.restore(checkpoint)
         logging.info("Continues after step %d of %d.", state.step, steps)
@@ -279,6 +288,7 @@ class _Loop:
             "seconds": state.seconds,
             "examples_per_second": state.step * self.order.batch / max(state.seconds, 1e-9),
             "parameters": int(sum(value.size for value in weights)),
+            "warm_start": state.begun,
         }
         parameters = HeadParameters(scale, shift, objective.label_mean, objective.label_deviation)
-        return TrainResult(weights, parameters, self.split.statistics, state.history, summary)
+        return TrainResult(weights, state.slots(), parameters, self.split.statistics, state.history, summary)

@@ -195,6 +195,15 @@ class EmbeddingTables(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return (input_shape[0], sum(dim for _, _, dim in self.columns))
 
+    def outputs(self) -> list[tuple[str, int]]:
+        """Column and component of each output, in order."""
+        return [
+            (self.columns[i][0], component)
+            for width, member in zip(self.widths, self.members, strict=True)
+            for i in member
+            for component in range(width)
+        ]
+
     def placements(self) -> list[Placement]:
         """Rows of each column, in the order of the columns; the layer must be built."""
         found = {

@@ -138,6 +138,27 @@ def placements(model: keras.Model, features: FeatureSpec) -> list[Placement]:
     )
 
 
+def dense_layers(model: keras.Model) -> list[keras.layers.Dense]:
+    """The dense layers of the deep part, from the inputs to the logits; empty without a deep part."""
+    return [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+
+
+def deep_inputs(model: keras.Model, features: FeatureSpec) -> list[str]:
+    """Names of the inputs of the first dense layer, in order; empty without a deep part.
+
+    `embedding/COLUMN/COMPONENT` for embeddings, `dense/NAME` for dense inputs.
+    """
+    names = [
+        f"embedding/{column}/{component}"
+        for layer in model.layers
+        if isinstance(layer, EmbeddingTables)
+        for column, component in layer.outputs()
+    ]
+    if "dense" in model.input:
+        names += [f"dense/{name}" for name in features.dense]
+    return names
+
+
 def penalty(model: keras.Model) -> tf.Tensor:
     """L2 terms of the last call with `training=True`: embedding rows of that batch and hidden kernels.
 

@@ -23,7 +23,9 @@ class FTRL(RowOptimizer):
     `alpha` is the learning rate of step 0 and stays. A schedule multiplies the gradient by
     `learning_rate(step) / alpha` instead: a falling `alpha` would raise the denominator and so pull every
     weight that is met again towards 0. `z` starts where the current weights are the leader, so weights
-    other than 0 are not forgotten in the first step.
+    other than 0 are not forgotten in the first step. In the same way rows taken over from another model keep
+    their `z` only as far as it agrees with their weights (`settle`): the weights follow from `z` and `n` at
+    every step, so any other `z` would replace them, and so would a change of the rate, of L1 or of L2.
 
     Args:
         learning_rate: float above 0 or a schedule. Defaults to `0.05`.
@@ -83,8 +85,24 @@ class FTRL(RowOptimizer):
         if name == "accumulator":
             return accumulator
         with tf.init_scope():
-            weights = tf.convert_to_tensor(variable)
-            return -tf.sign(weights) * self.l1 - weights * (self._strength(accumulator) + 2 * self.l2)
+            return self._linear(tf.convert_to_tensor(variable), accumulator)
+
+    def _linear(self, weights: tf.Tensor, accumulator: tf.Tensor) -> tf.Tensor:
+        """The `z` of which weights other than 0 are the leader; 0 where they are 0."""
+        return -tf.sign(weights) * self.l1 - weights * (self._strength(accumulator) + 2 * self.l2)
+
+    def settle(self) -> None:
+        """Makes `z` say what the weights are, for weights and slots that come from elsewhere.
+
+        A weight other than 0 is the leader of one `z` only, given `n`. A weight of 0 is the leader of every
+        `z` in `[-l1, l1]`, so `z` keeps what it gathered there, clipped to that range.
+        """
+        for variable, slots in zip(self._trainable_variables, self._slots, strict=True):
+            weights, gathered = tf.convert_to_tensor(variable), tf.convert_to_tensor(slots["linear"])
+            told = self._linear(weights, tf.convert_to_tensor(slots["accumulator"]))
+            slots["linear"].assign(
+                tf.where(weights == 0, tf.clip_by_value(gathered, -self.l1, self.l1), told)
+            )
 
     def formula(
         self, gradient: tf.Tensor, learning_rate: tf.Tensor, variable: tf.Tensor, *slots: tf.Tensor

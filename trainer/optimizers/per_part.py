@@ -78,6 +78,12 @@ class PerPart(keras.optimizers.MultiOptimizer):
             if optimizer.built:
                 optimizer.restart()
 
+    def settle(self) -> None:
+        """Makes slots of every part agree with weights that come from elsewhere, as `FTRL.settle`."""
+        for optimizer in self.optimizers:
+            if optimizer.built:
+                optimizer.settle()
+
 
 def build_optimizer(
     model: keras.Model,

@@ -145,6 +145,9 @@ class RowOptimizer(keras.optimizers.Optimizer):
             for name, slot in slots.items():
                 slot.assign(self.slot_start(name, variable))
 
+    def settle(self) -> None:
+        """Makes slots that say what the weights are agree with them; here no slot does."""
+
     def update_step(
         self,
         gradient: tf.Tensor | tf.IndexedSlices,

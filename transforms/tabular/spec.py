@@ -52,6 +52,38 @@ def feature_spec(transform_graph_dir: str, plan: Mapping[str, Any] | str) -> dic
     }
 
 
+def encodings(plan: Mapping[str, Any] | str) -> dict[str, str]:
+    """How ids and dense inputs are made, as far as the plan says it: texts that differ when meanings do.
+
+    Two transform graphs with equal texts give a value the same id of a hashed column, a calendar part or a
+    cross; ids of a bucketed number mean the same share of the training rows, at other boundaries.
+
+    Args:
+        plan: the plan, as a mapping or JSON text.
+
+    Returns:
+        A text for each id column without a vocabulary by its name, and for each dense input as `dense/NAME`.
+
+    Raises:
+        ValueError: if the plan is incomplete or contradicts itself.
+    """
+    layout = parse(plan)
+    # What enters a cross: text by its hash, whatever its ids are.
+    entering = {**dict.fromkeys((v.name for v in layout.vocabularies), "text")}
+    entering |= dict.fromkeys((column.name for column in layout.hashed), "text")
+    made = {column.name: f"text in {column.buckets} hash buckets" for column in layout.hashed}
+    for column, part in layout.parts:
+        made[f"{column}.{part}"] = entering[f"{column}.{part}"] = f"calendar part {part}"
+    for place in layout.bucketed:
+        number = layout.numeric[place]
+        made[f"{number.name}.bucket"] = entering[f"{number.name}.bucket"] = f"{number.buckets} quantiles"
+    for cross in layout.crosses:
+        parts = " x ".join(f"{layout.names[slot]} ({entering[layout.names[slot]]})" for slot in cross.slots)
+        made[cross.name] = f"{parts} in {cross.buckets} hash buckets"
+    made |= {f"dense/{number.name}": f"scaled by {number.scale}" for number in layout.numeric if number.dense}
+    return made
+
+
 def vocabularies(transform_graph_dir: str) -> dict[str, list[str]]:
     """The learned values of each column, in the order of their ids.
 

@@ -21,6 +21,7 @@ from trainer.errors import TandemError
 from trainer.export import digest
 from trainer.loop import RunSpec, run
 from trainer.spec import FeatureSpec, TrainSpec
+from trainer.warm_start import FILE
 
 
 def run_spec(place: Any, make: Any, root: Path, **changes: Any) -> dict[str, Any]:
@@ -102,6 +103,35 @@ def test_the_prior_loses_to_the_model_where_there_is_something_to_learn(
     examples = tf.constant([make.serialize(row) for row in place.rows])
     served = loaded.signatures["serving_default"](examples=examples)["probabilities"].numpy()[:, 0]
     assert ((served > 0.5) == (learnable > 0.5)).mean() > 0.99
+
+
+def test_a_training_leaves_what_the_next_one_starts_from_and_the_digest_does_not_depend_on_it(
+    place: Any, make: Any, tmp_path: Path
+) -> None:
+    def call(name: str, policy: str, **origin: str) -> dict[str, Any]:
+        plan = TrainSpec(batch_size=32, epochs=1, warm_start=policy).to_json()
+        changes = {"train": plan, "eval_raw_files": [], "warm_start_from": origin}
+        changes["tokens"] = {"carrier": ["AA", "UA", "DL"]}
+        return run(RunSpec.from_json(run_spec(place, make, tmp_path / name, **changes)))
+
+    first = call("first", "none")
+    assert first["warm_start"] is None
+    model = tmp_path / "first" / "model" / "Format-Serving"
+    origin = {"file": str(model / FILE), "digest": first["model_digest"]}
+    warm = call("warm", "keep", **origin)
+    written = json.loads((tmp_path / "warm" / "run" / "training.json").read_text())
+    assert written["warm_start"] == warm["warm_start"]
+    assert warm["warm_start"]["from"] == first["model_digest"]
+    assert (warm["warm_start"]["rows_taken"], warm["warm_start"]["rows_fresh"]) == (19, 0)
+    assert warm["best_validation_loss"] < first["best_validation_loss"]
+    ignored = call("ignored", "none", **origin)
+    assert (ignored["warm_start"], ignored["model_digest"]) == (None, first["model_digest"])
+    (model / FILE).write_bytes(b"damaged")
+    fresh = call("fresh", "keep", **origin)
+    assert fresh["warm_start"]["reason"].startswith("TRAIN-202")
+    assert fresh["model_digest"] == first["model_digest"]
+    shutil.rmtree((model / FILE).parent)
+    assert digest(model) == first["model_digest"]
 
 
 def test_a_graph_that_does_not_fit_is_found_before_training(place: Any, make: Any, tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ def test_the_bias_starts_at_the_log_odds(start: Train) -> None:
     seen: list[np.ndarray] = []
     labels = start(
         plan=dataclasses.replace(PLAN, epochs=0.05),
-        initialise=lambda model: seen.append(model.get_layer("logits").bias.numpy()),
+        initialise=lambda model, *_: seen.append(model.get_layer("logits").bias.numpy()),
     ).labels
     assert seen[0] == pytest.approx([np.log(labels.mean / (1 - labels.mean))], abs=0.01)
     assert abs(seen[0][0]) > 0.05

@@ -47,6 +47,19 @@ def test_restart_takes_new_weights_as_the_leader() -> None:
     assert apply(optimizer, variable, [0.0, 0.0]) == pytest.approx([0.5, -0.5], abs=1e-6)
 
 
+def test_settling_makes_foreign_weights_the_leader_and_keeps_evidence_below_l1() -> None:
+    optimizer, variable = FTRL(1.0, l1=0.5, l2=0.0, initial_accumulator=4.0), keras.Variable([0.0] * 4)
+    optimizer.build([variable])
+    variable.assign([2.0, -1.0, 0.0, 0.0])
+    slots = optimizer.slots(variable)
+    slots["accumulator"].assign([9.0, 4.0, 4.0, 4.0])
+    slots["linear"].assign([7.0, 7.0, 0.3, -7.0])
+    optimizer.settle()
+    # z = -sign(w) l1 - w sqrt(n): -0.5 - 2 * 3, 0.5 + 1 * 2; where w = 0 clipped to [-0.5, 0.5].
+    assert slots["linear"].numpy().tolist() == pytest.approx([-6.5, 2.5, 0.3, -0.5])
+    assert apply(optimizer, variable, [0.0] * 4) == pytest.approx([2.0, -1.0, 0.0, 0.0])
+
+
 def test_decay_slows_steps_without_pulling_weights_to_zero() -> None:
     schedule = keras.optimizers.schedules.PolynomialDecay(0.5, 10, end_learning_rate=0.0)
     optimizer, variable = FTRL(schedule, l1=0.0, l2=0.0), keras.Variable([0.0])

@@ -1,4 +1,4 @@
-"""The rows of the main example, with what the flights before have shown by the scheduled departure.
+"""The rows of the main example, and the same with the delays that earlier flights have shown by then.
 
 A departure or an arrival counts from the minute it happened: a flight that is still at its gate tells
 only that it has not left. Nothing of the flight itself is used.
@@ -31,11 +31,17 @@ def inputs() -> list[Path]:
     return [*_main().inputs(), MAIN]
 
 
-def prepare(output_dir: Path) -> None:
-    """Writes `flights.parquet` into `output_dir`."""
-    main = _main()
-    table = main.rows()
-    flights = pd.read_csv(main.inputs()[0])
+def main(output_dir: Path) -> None:
+    """Writes the rows of the main example."""
+    _main().prepare(output_dir)
+
+
+def known_delays(output_dir: Path) -> None:
+    """Writes the rows of the main example with the columns of `known`."""
+    flights_example = _main()
+    table = flights_example.rows()
+    key = flights_example.KEY
+    flights = pd.read_csv(flights_example.inputs()[0])
     happened = pd.DataFrame(
         {
             "departure": pd.to_datetime(flights["time_hour"])
@@ -47,7 +53,7 @@ def prepare(output_dir: Path) -> None:
             "arr_delay": flights["arr_delay"],
         }
     )
-    happened = table[main.KEY].merge(happened, on=main.KEY, how="left", validate="one_to_one")
+    happened = table[key].merge(happened, on=key, how="left", validate="one_to_one")
     table = table.join(known(table, happened["dep_delay"], happened["arr_delay"]))
     table.to_parquet(Path(output_dir) / "flights.parquet", index=False)
 

@@ -1,0 +1,134 @@
+"""Mistakes of a user: each is told at once, with what to do, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import dump, load
+from pipeline.root import Root
+from pipeline.runs.store import RunStore
+
+HEAVY = ("tfx", "tensorflow", "keras", "apache_beam")
+CHILD = f"""
+import json, sys
+from pipeline.cli import main
+sys.argv[0] = "tandem"
+try:
+    main()
+    status = 0
+except SystemExit as error:
+    status = error.code or 0
+loaded = sorted({{name.partition(".")[0] for name in sys.modules}} & set({HEAVY!r}))
+sys.stderr.write("\\n" + json.dumps([status, loaded]))
+"""
+CONFIG = """
+name: data
+task: binary
+label: {column: late, classes: ['0', '1']}
+data: {path: data.csv}
+features: {size: {kind: numeric}, colour: {kind: categorical}}
+gate: {rules: [{metric: log_loss, better_than: prior}]}
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project: data, good and bad configs, a root with two runs that pushed nothing, an empty root."""
+    directory = tmp_path_factory.mktemp("place")
+    rows = "\n".join(f"{i / 7:.2f},{'red' if i % 3 else 'blue'},{i % 2}" for i in range(200))
+    (directory / "data.csv").write_text(f"size,colour,late\n{rows}\n")
+    (directory / "data.yaml").write_text(CONFIG)
+    (directory / "broken.yaml").write_text("name: data\n  task: [binary\n")
+    (directory / "typo.yaml").write_text(CONFIG + "train: {batchsize: 64}\n")
+    (directory / "gone.yaml").write_text(CONFIG.replace("data.csv", "gone.csv"))
+    (directory / "empty").mkdir()
+    (directory / "no_model").mkdir()
+    store = RunStore(Root(directory / ".tandem"))
+    for _ in range(2):
+        run = store.create(dump(load(directory / "data.yaml")), directory)
+        run.write_summary({"run_id": run.run_id, "name": "data", "status": "failed", "steps": []})
+    return directory
+
+
+def tree(directory: Path) -> dict[str, int]:
+    return {str(path.relative_to(directory)): path.stat().st_mtime_ns for path in directory.rglob("*")}
+
+
+def tandem(place: Path, *arguments: str) -> tuple[int, list[str], str, str]:
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, *arguments], capture_output=True, text=True, check=False, cwd=place
+    )
+    *told, last = done.stderr.splitlines()
+    status, loaded = json.loads(last)
+    return status, loaded, done.stdout, "\n".join(told)
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "cause", "following"),
+    [
+        ("run none.yaml", "CONFIG-001", "none.yaml", "tandem init"),
+        ("run broken.yaml", "CONFIG-002", "line 2", "indentation"),
+        ("run typo.yaml", "CONFIG-004", "train.batchsize", "train.batch_size"),
+        ("run data.yaml --set train.epoch=3", "CONFIG-004", "--set train.epoch=3", "train.epochs"),
+        ("run data.yaml --set train.epochs=x", "CONFIG-004", "number > 0", "docs/config.md"),
+        ("run data.yaml --set train.epochs", "CONFIG-003", "key=value", "--set train.epochs=3"),
+        ("run gone.yaml", "INGEST-002", "gone.csv", "data.path"),
+        ("run gone.yaml --dry-run", "INGEST-002", "gone.csv", "data.path"),
+        ("run data.yaml --root /proc/nowhere", "CLI-002", "/proc/nowhere", "path"),
+        ("resume 1999", "RUN-001", "1999", "tandem runs list"),
+        ("runs show 1999", "RUN-001", "1999", "tandem runs list"),
+        ("runs show 2", "RUN-001", "2 runs match", "tandem runs list"),
+        ("runs show --root none", "CLI-001", "none", "--root DIR"),
+        ("report 1999", "RUN-001", "1999", "tandem runs list"),
+        ("report --root empty", "RUN-001", "empty/runs", "tandem run CONFIG"),
+        ("gate explain", "GATE-020", "failed", "tandem runs show"),
+        ("rollback --root empty", "PUSH-020", "none", "tandem run CONFIG"),
+        ("rollback data", "PUSH-020", "none", "tandem run CONFIG"),
+        ("predict no_model data.csv", "PREDICT-001", "no_model", ".tandem/serving/NAME"),
+        ("init none.csv --label late", "INIT-001", "none.csv", ".csv"),
+        ("init data.csv --label lat", "INIT-005", "label='lat'", "Did you mean `late`"),
+        ("init data.csv --label late", "INIT-020", "data.yaml", "--force"),
+        ("init data.csv", "--label", "Missing", "tandem init -h"),
+        ("rum data.yaml", "rum", "No such command", "tandem -h"),
+    ],
+)
+def test_a_mistake_is_told_at_once_with_what_to_do_and_leaves_nothing(
+    place: Path, command: str, code: str, cause: str, following: str
+) -> None:
+    before = tree(place)
+    status, loaded, output, told = tandem(place, *command.split())
+    assert status == 2
+    assert output == ""
+    for text in (code, cause, following):
+        assert text in told
+    assert "Traceback" not in told
+    assert len(told.splitlines()) <= 6
+    assert loaded == []
+    assert tree(place) == before
+
+
+def test_an_existing_file_is_replaced_when_asked_for(place: Path) -> None:
+    status, _, output, told = tandem(place, "init", "data.csv", "--label", "late", "-o", "new.yaml")
+    assert (status, told.strip()) == (0, "")
+    assert "tandem run new.yaml" in output
+    assert tandem(place, *["init", "data.csv", "--label", "late", "-o", "new.yaml", "--force"])[0] == 0
+
+
+def test_runs_that_are_damaged_or_killed_do_not_hide_the_others(tmp_path: Path) -> None:
+    store = RunStore(Root(tmp_path))
+    (pushed, killed, damaged) = (store.create("name: data\n", tmp_path) for _ in range(3))
+    pushed.write_summary({"run_id": pushed.run_id, "name": "data", "status": "pushed", "steps": []})
+    killed.event("run_started", name="data", attempt=1)
+    (damaged.directory / "summary.json").write_text("{")
+    status, _, output, told = tandem(tmp_path, "runs", "list", "--root", ".")
+    assert (status, told.strip()) == (0, "")
+    found = {line.split()[0]: line for line in output.splitlines()[1:]}
+    assert set(found) == {pushed.run_id, killed.run_id, damaged.run_id}
+    for run, word in ((pushed, "pushed"), (killed, "interrupted"), (damaged, "damaged")):
+        assert word in found[run.run_id]
+    assert tandem(tmp_path / "runs", "runs", "list", "--root", ".")[2].startswith("no runs in ")

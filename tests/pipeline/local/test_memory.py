@@ -1,0 +1,44 @@
+"""Peak memory of a step."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+import psutil
+import pytest
+
+from pipeline.local.memory import PeakMemory
+
+MEBIBYTE = 2**20
+
+
+def test_a_peak_between_start_and_end_is_seen() -> None:
+    threads = threading.active_count()
+    before = psutil.Process().memory_info().rss
+    with PeakMemory() as memory:
+        block = bytearray(300 * MEBIBYTE)
+        block[::4096] = b"x" * len(block[::4096])
+        threading.Event().wait(0.6)
+        del block
+    after = psutil.Process().memory_info().rss
+    assert memory.peak_bytes - before > 250 * MEBIBYTE
+    assert memory.peak_bytes - after > 200 * MEBIBYTE
+    assert threading.active_count() == threads
+
+
+def test_children_count_and_may_die_meanwhile() -> None:
+    before = psutil.Process().memory_info().rss
+    child = "block = b'x' * (200 * 2**20); import time; time.sleep(1.2)"
+    with PeakMemory() as memory:
+        subprocess.run([sys.executable, "-c", child], check=True)
+    assert memory.peak_bytes - before > 150 * MEBIBYTE
+
+
+def test_an_exception_passes_through_and_the_watching_ends() -> None:
+    threads = threading.active_count()
+    with pytest.raises(KeyError), PeakMemory() as memory:
+        raise KeyError
+    assert memory.peak_bytes > 0
+    assert threading.active_count() == threads

@@ -1,0 +1,130 @@
+"""Scoring files, on exported models."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.predict import predict, raw_columns, version_directory
+from trainer import export
+from trainer.data import LabelStatistics
+from trainer.errors import TandemError
+from trainer.spec import FeatureSpec
+
+RAW = {"carrier": "string", "distance": "float", "dep time": "int64"}
+TASKS: dict[str, tuple[dict[str, Any], LabelStatistics]] = {
+    "binary": (
+        {"num_classes": 1, "classes": ("no", "yes")},
+        LabelStatistics(100, 100.0, 0.25, 0.1875, (75.0, 25.0)),
+    ),
+    "multiclass": (
+        {"num_classes": 3, "classes": ("a", "b", "c")},
+        LabelStatistics(1000, 1000.0, 0.0, 0.0, (200.0, 700.0, 100.0)),
+    ),
+    "regression": ({"num_classes": 1}, LabelStatistics(100, 100.0, 42.0, 4.0, ())),
+}
+FRAME = pd.DataFrame(
+    {
+        "id": [1, 2, 3],
+        "carrier": ["UA", "", "A\nA, new"],
+        "distance": [1.5, np.nan, 3],
+        "dep time": ["2024-01-01 10:00:00", "1704103200", ""],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A constant model for each task, as version 2 below a directory."""
+    root = tmp_path_factory.mktemp("models")
+    for task, (more, labels) in TASKS.items():
+        export.export_prior(root / task / "2", FeatureSpec(task=task, raw=RAW, **more), labels)  # type: ignore[arg-type]
+    return root
+
+
+def scored(model: Path, file: Path) -> pd.DataFrame:
+    output = io.BytesIO()
+    rows = predict(model, file, output)
+    found = pd.read_csv(io.BytesIO(output.getvalue()))
+    assert len(found) == rows
+    return found
+
+
+@pytest.mark.parametrize("kind", ["csv", "csv.gz", "parquet"])
+def test_every_row_comes_back_with_its_prediction(models: Path, tmp_path: Path, kind: str) -> None:
+    file = tmp_path / f"rows.{kind}"
+    if kind == "parquet":
+        FRAME.to_parquet(file, index=False)
+    else:
+        text = FRAME.to_csv(index=False).encode()
+        file.write_bytes(gzip.compress(text) if kind == "csv.gz" else text)
+    binary = scored(models / "binary", file)
+    assert list(binary.columns) == [*FRAME.columns, "probability"]
+    assert binary["carrier"].fillna("").tolist() == FRAME["carrier"].tolist()
+    assert binary["probability"].tolist() == pytest.approx([0.25] * 3, abs=0.01)
+    multiclass = scored(models / "multiclass", file)
+    assert multiclass["predicted_class"].tolist() == ["b"] * 3
+    assert multiclass["probability"].tolist() == pytest.approx([0.7] * 3, abs=0.01)
+    assert scored(models / "regression", file)["prediction"].tolist() == pytest.approx([42.0] * 3)
+
+
+def test_the_columns_of_a_model_are_known_by_name_and_type(models: Path) -> None:
+    assert raw_columns(models / "binary" / "2") == {
+        "carrier": "bytes",
+        "dep time": "int64",
+        "distance": "float",
+    }
+
+
+def test_the_greatest_version_is_taken_and_denied_ones_are_not(models: Path, tmp_path: Path) -> None:
+    for name in ("9", "10", "11.denied", ".staging-12"):
+        (tmp_path / name).mkdir()
+    assert version_directory(tmp_path).name == "10"
+    assert version_directory(models / "binary" / "2") == models / "binary" / "2"
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "text"),
+    [
+        ({"drop": "distance"}, "PREDICT-003", r"without \['distance'\]"),
+        ({"distance": ["1", "far", "2"]}, "PREDICT-004", "a number in column `distance`.*row=2.*'far'"),
+        ({"dep time": ["noon", "", ""]}, "PREDICT-004", "a time in column `dep time`.*row=1.*'noon'"),
+        ({"probability": [1, 2, 3]}, "PREDICT-005", "probability"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused(
+    models: Path, tmp_path: Path, change: dict[str, Any], code: str, text: str
+) -> None:
+    dropped = change.pop("drop", None) if "drop" in change else None
+    frame = FRAME.assign(**change).drop(columns=[dropped] if dropped else [])
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    with pytest.raises(TandemError, match=f"(?s){code}.*{text}") as refused:
+        predict(models / "binary", tmp_path / "rows.csv", io.BytesIO())
+    assert refused.value.exit_status == 2
+
+
+def test_a_damaged_version_is_not_used(models: Path, tmp_path: Path) -> None:
+    import shutil
+
+    version = tmp_path / "3"
+    shutil.copytree(models / "binary" / "2", version)
+    (version / "MANIFEST.json").write_text("{}")
+    FRAME.to_csv(tmp_path / "rows.csv", index=False)
+    with pytest.raises(TandemError, match="PUSH-004"):
+        predict(version, tmp_path / "rows.csv", io.BytesIO())
+
+
+def test_files_that_cannot_be_read_are_told(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "rows.parquet").write_bytes(b"no parquet")
+    (tmp_path / "empty.csv").write_bytes(b"")
+    for name in ("rows.parquet", "empty.csv", "none.csv"):
+        with pytest.raises(TandemError, match=rf"PREDICT-002.*{name}"):
+            predict(models / "binary", tmp_path / name, io.BytesIO())
+    with pytest.raises(TandemError, match="PREDICT-001"):
+        predict(tmp_path, tmp_path / "empty.csv", io.BytesIO())
