@@ -1,6 +1,6 @@
 """Time of the demo: every row, from an installed environment, then once more with nothing changed.
 
-    python -m benchmarks.demo [CONFIG]
+python -m benchmarks.demo [CONFIG]
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ def timed_run(config: Path, root: Path) -> tuple[dict[str, Any], float]:
     tandem = str(Path(sys.executable).with_name("tandem"))
     started = time.perf_counter()
     done = subprocess.run(
-        [tandem, "run", str(config), "--root", str(root), "--json"], stdout=subprocess.PIPE, text=True, check=False
+        [tandem, "run", str(config), "--root", str(root), "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     seconds = time.perf_counter() - started
     summary = json.loads(done.stdout)

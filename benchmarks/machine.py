@@ -8,7 +8,15 @@ from importlib.metadata import version
 
 import psutil
 
-LIBRARIES = ("tfx", "tensorflow", "keras", "apache-beam", "tensorflow-model-analysis", "scikit-learn", "lightgbm")
+LIBRARIES = (
+    "tfx",
+    "tensorflow",
+    "keras",
+    "apache-beam",
+    "tensorflow-model-analysis",
+    "scikit-learn",
+    "lightgbm",
+)
 
 
 def line() -> str:

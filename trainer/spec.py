@@ -190,11 +190,23 @@ class DeepSpec(Record):
 
 
 @dataclasses.dataclass(frozen=True)
+class LinearSpec(Record):
+    """A linear model beside the joint one, FTRL-Proximal. Fields as in `model.linear` of the config."""
+
+    weight: float = 0.0
+    learning_rate: float = 1.0
+    l1: float = 0.0005
+    l2: float = 0.1
+    initial_accumulator: float = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
 class ModelSpec(Record):
-    """Both parts of the model."""
+    """Both parts of the model, and the linear model beside them."""
 
     wide: WideSpec = WideSpec()
     deep: DeepSpec = DeepSpec()
+    linear: LinearSpec = LinearSpec()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -143,11 +143,26 @@ class Deep(Section):
     )
 
 
+class Linear(Section):
+    """A second linear model over the ids of the wide part, trained on its own loss beside the joint model.
+
+    The served logit is `(1 - weight) * (wide + deep) + weight * linear`. Strongly regularised, it holds up
+    where the deep part has to extrapolate, such as a season it has not seen.
+    """
+
+    weight: Fraction = Field(default=0.0, description="Its share of the served logit; 0 for none.")
+    learning_rate: float = Field(default=1.0, gt=0, description="FTRL learning rate.")
+    l1: float = Field(default=0.0005, ge=0, description="FTRL L1 strength.")
+    l2: float = Field(default=0.1, ge=0, description="FTRL L2 strength.")
+    initial_accumulator: float = Field(default=0.1, ge=0, description="Start value of the accumulators.")
+
+
 class Model(Section):
     """Wide & Deep (Cheng et al. 2016); either part can be off."""
 
     wide: Wide = Field(default=Wide(), description="The wide part.")
     deep: Deep = Field(default=Deep(), description="The deep part.")
+    linear: Linear = Field(default=Linear(), description="A linear model of its own beside both.")
 
 
 class EarlyStopping(Section):

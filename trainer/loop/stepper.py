@@ -98,6 +98,7 @@ class Stepper:
         self._model, self._optimizer, self._average = model, optimizer, average
         self._objective, self._loss = objective, for_task(spec.task)
         self._batch = batch
+        self._outputs = spec.num_classes
         self._inputs = list(model.input)
         step = tf.function(self._step, jit_compile=True) if jit_compile else self._step
         # One trace for blocks of every length where the block is a plain tensor.
@@ -178,9 +179,12 @@ class Stepper:
         labels = self._objective.labels(batch)
         with tf.GradientTape() as tape:
             logits = self._model({name: batch[name] for name in self._inputs}, training=True)
-            weighted = tf.reduce_sum(self._loss(labels, tf.cast(logits, tf.float32)) * weights)
-            loss = weighted / (self._batch * self._objective.mean_weight)
-            total = loss + penalty(self._model) / self._replicas
+            # A linear model beside the joint one has logits and a loss of its own.
+            heads = tf.split(tf.cast(logits, tf.float32), logits.shape[-1] // self._outputs, axis=-1)
+            scale = self._batch * self._objective.mean_weight
+            losses = [tf.reduce_sum(self._loss(labels, head) * weights) / scale for head in heads]
+            loss = losses[0]
+            total = tf.add_n(losses) + penalty(self._model) / self._replicas
         gradients = tape.gradient(total, [variable.value for variable in variables])
         self._optimizer.apply(gradients, variables)
         self._average.update()

@@ -120,7 +120,9 @@ def train(
     checkpoint = store.latest()
     with strategy.scope():
         network = build_wide_deep(features, model, plan.seed, bias)
-        optimizer = build_optimizer(network, model.wide, model.deep, plan.learning_rate_decay, steps)
+        optimizer = build_optimizer(
+            network, model.wide, model.deep, plan.learning_rate_decay, steps, model.linear
+        )
         if initialise is not None and checkpoint is None:
             begun = initialise(network, optimizer, objective.label_mean, objective.label_deviation)
         tables = {placement.variable.path for placement in placements(network, features)}

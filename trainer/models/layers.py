@@ -26,7 +26,7 @@ class Placement:
     """Where the rows of one column are.
 
     Args:
-        part: `wide` or `deep`.
+        part: `wide`, `linear` or `deep`.
         column: name of the column.
         variable: the table, `(rows, width)`.
         offset: int. First row of the column.
@@ -106,7 +106,7 @@ class WideLinear(keras.layers.Layer):
     def placements(self) -> list[Placement]:
         """Rows of each column; the layer must be built."""
         return [
-            Placement("wide", name, self.table, offset, size)
+            Placement(self.name, name, self.table, offset, size)
             for (name, size), offset in zip(self.columns, self.row_offsets, strict=True)
         ]
 
@@ -257,3 +257,31 @@ class Bias(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "initial": self.initial}
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class Mix(keras.layers.Layer):
+    """Mixes two logits that are trained apart.
+
+    Args:
+        weight: float in `(0, 1)`. Share of the second one.
+
+    Input: two tensors `(batch, units)`. Output: side by side `(batch, 2 units)` in training, where each has a
+    loss of its own, and `(1 - weight) * first + weight * second`, `(batch, units)`, otherwise.
+    """
+
+    def __init__(self, weight: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.weight = float(weight)
+
+    def call(self, logits: Sequence[tf.Tensor], training: bool = False) -> tf.Tensor:
+        first, second = logits
+        if training:
+            return tf.concat([first, second], axis=-1)
+        return (1.0 - self.weight) * first + self.weight * second
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
+        return tuple(input_shape[0])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "weight": self.weight}

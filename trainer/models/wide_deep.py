@@ -13,10 +13,18 @@ import tensorflow as tf
 
 from trainer.errors import TandemError
 from trainer.models.dropout import SeededDropout
-from trainer.models.layers import Bias, EmbeddingTables, Placement, WideLinear, derive_seed, embedding_dim
+from trainer.models.layers import (
+    Bias,
+    EmbeddingTables,
+    Mix,
+    Placement,
+    WideLinear,
+    derive_seed,
+    embedding_dim,
+)
 from trainer.spec import DeepSpec, FeatureSpec, ModelSpec
 
-WIDE, EMBEDDINGS, LOGITS = "wide", "embeddings", "logits"
+WIDE, EMBEDDINGS, LOGITS, LINEAR = "wide", "embeddings", "logits", "linear"
 
 
 def _deep(
@@ -81,7 +89,8 @@ def build_wide_deep(
     Returns:
         A functional model. Input: dictionary with those of `wide_ids` int64 `(batch, wide columns)`,
         `deep_ids` int64 `(batch, deep columns)` and `dense` float32 `(batch, dense columns)` that the parts
-        need. Output: logits float32 `(batch, num_classes)`.
+        need. Output: logits float32 `(batch, num_classes)`; with a linear model beside them
+        `(batch, 2 num_classes)` in training, see `Mix`.
 
     Raises:
         TandemError: `TRAIN-002` if no part is left.
@@ -111,7 +120,12 @@ def build_wide_deep(
     if "deep_ids" in inputs or "dense" in inputs:
         logits.append(_deep(inputs, features, model.deep, seed))
     total = logits[0] if len(logits) == 1 else keras.layers.Add(name="both")(logits)
-    return keras.Model(inputs, Bias(initial_bias, name=LOGITS)(total), name="wide_deep")
+    joint = Bias(initial_bias, name=LOGITS)(total)
+    if model.linear.weight and len(logits) == 2:
+        alone = WideLinear(columns, features.num_classes, name=LINEAR)(inputs["wide_ids"])
+        alone = Bias(initial_bias, name=f"{LINEAR}_{LOGITS}")(alone)
+        joint = Mix(model.linear.weight, name="mix")([joint, alone])
+    return keras.Model(inputs, joint, name="wide_deep")
 
 
 def placements(model: keras.Model, features: FeatureSpec) -> list[Placement]:
@@ -129,12 +143,12 @@ def placements(model: keras.Model, features: FeatureSpec) -> list[Placement]:
     ]
     names = {
         (part, column.name): column.vocabulary
-        for part, columns in (("wide", features.wide), ("deep", features.deep))
+        for part, columns in ((WIDE, features.wide), (LINEAR, features.wide), ("deep", features.deep))
         for column in columns
     }
     return sorted(
         (dataclasses.replace(p, vocabulary=names[p.part, p.column]) for p in found),
-        key=lambda placement: placement.part != "wide",
+        key=lambda placement: (WIDE, LINEAR, "deep").index(placement.part),
     )
 
 

@@ -11,10 +11,11 @@ import tensorflow as tf
 
 from trainer.optimizers.adagrad import AdaGrad
 from trainer.optimizers.ftrl import FTRL
-from trainer.spec import DeepSpec, WideSpec
+from trainer.spec import DeepSpec, LinearSpec, WideSpec
 
 Decay: TypeAlias = Literal["none", "linear", "cosine"]
 WIDE_TABLE = "(.*/)?wide/table"
+LINEAR_TABLE = "(.*/)?linear/table"
 SHARED = "(.*/)?logits/bias"
 
 
@@ -91,12 +92,13 @@ def build_optimizer(
     deep: DeepSpec,
     decay: Decay = "none",
     steps: int = 0,
+    linear: LinearSpec | None = None,
 ) -> PerPart:
     """The optimizer of a model made by `build_wide_deep`, with all slots created.
 
-    FTRL takes the wide table. AdaGrad takes the embeddings, the kernels and the one bias; the bias is not
-    regularised. Without a deep part the bias uses the rate and accumulator of the wide part. Call it in the
-    scope of the strategy the model was made in.
+    FTRL takes the wide table, another FTRL the table of the linear model. AdaGrad takes the embeddings, the
+    kernels and the biases, which are not regularised. Without a deep part the bias uses the rate and
+    accumulator of the wide part. Call it in the scope of the strategy the model was made in.
 
     Args:
         model: the model.
@@ -104,6 +106,7 @@ def build_optimizer(
         deep: rates of the deep part.
         decay: `none`, `linear` or `cosine`, for both parts. Defaults to `"none"`.
         steps: int. Planned steps, for the decay. Defaults to `0`.
+        linear: rates of the linear model, if the model has one. Defaults to `None`.
 
     Returns:
         A Keras optimizer built on `model.trainable_variables`. Give `apply` gradients taken with respect to
@@ -123,6 +126,14 @@ def build_optimizer(
             l1=wide.l1,
             l2=wide.l2,
             initial_accumulator=wide.initial_accumulator,
+        )
+    if linear is not None and any(re.fullmatch(LINEAR_TABLE, path) for path in paths):
+        patterns[LINEAR_TABLE] = FTRL(
+            schedule(linear.learning_rate, decay, steps),
+            l1=linear.l1,
+            l2=linear.l2,
+            initial_accumulator=linear.initial_accumulator,
+            name="ftrl_linear",
         )
     optimizer = PerPart(keras.optimizers.OptimizerMap(adagrad, patterns))
     optimizer.build(model.trainable_variables)
@@ -146,5 +157,5 @@ def slots(optimizer: PerPart, variable: keras.Variable) -> Mapping[str, keras.Va
 
 
 def learning_rates(optimizer: PerPart) -> dict[str, tf.Tensor]:
-    """Current learning rate of each part, by the name of its optimizer (`ftrl`, `adagrad`)."""
+    """Current learning rate of each part, by the name of its optimizer (`ftrl`, `ftrl_linear`, `adagrad`)."""
     return {part.name: tf.convert_to_tensor(part.learning_rate) for part in optimizer.optimizers}

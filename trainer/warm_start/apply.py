@@ -20,6 +20,8 @@ Policy: TypeAlias = Literal["keep", "decay", "reset"]
 # Share of an accumulator's distance from its start that is taken over.
 SHARES: dict[str, float] = {"keep": 1.0, "decay": 0.5, "reset": 0.0}
 
+_OUTPUT_BIASES = frozenset({"logits/bias", "linear_logits/bias"})
+
 
 @dataclasses.dataclass(frozen=True)
 class _Carry:
@@ -103,8 +105,14 @@ def apply(
         report[f"{rows.part}/{rows.column}"] = entry
     layers, dense = _dense(model, features, meaning, state, variables)
     carries += dense
-    carries += _bias(variables["logits/bias"], state)
-    outputs = {"wide/table", "logits/bias", *(f"{layer.name}/kernel" for layer in dense_layers(model)[-1:])}
+    for name in _OUTPUT_BIASES & variables.keys():
+        carries += _bias(variables[name], state)
+    outputs = {
+        "wide/table",
+        "linear/table",
+        *_OUTPUT_BIASES,
+        *(f"{layer.name}/kernel" for layer in dense_layers(model)[-1:]),
+    }
     _move(carries, state, meaning, outputs)
     _move_slots(optimizer, carries, state, SHARES[policy])
     return {
@@ -190,7 +198,7 @@ def _move(carries: list[_Carry], state: WarmState, meaning: Inputs, outputs: set
             value[:] = 0.0
         moved = _columns(state.weights[carry.source])[carry.old, : carry.width]
         if name in outputs:
-            moved = moved * np.float32(scale) + np.float32(shift if name == "logits/bias" else 0.0)
+            moved = moved * np.float32(scale) + np.float32(shift if name in _OUTPUT_BIASES else 0.0)
         _columns(value)[carry.new, : carry.width] = moved
     for variable, value in values.values():
         variable.assign(value)

@@ -33,6 +33,9 @@ def check(values: dict[str, Any], report: Report) -> None:
     wide, deep = model["wide"]["enabled"], model["deep"]["enabled"]
     if not wide and not deep:
         report.add(("model", "deep", "enabled"), "expected the wide or the deep part to be on.", False)
+    if model["linear"]["weight"] and not (wide and deep):
+        message = "a linear model beside the joint one needs the wide and the deep part on."
+        report.add(("model", "linear", "weight"), message, model["linear"]["weight"])
     known = bool(features) and all(features.values()) and not values["crosses"]
     if (wide or deep) and known and not any(_feeds(feature, wide, deep) for feature in features.values()):
         report.add(("features",), "expected a feature that feeds a part of the model that is on.")

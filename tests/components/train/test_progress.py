@@ -23,7 +23,7 @@ def test_the_receiver_set_last_is_told_until_its_block_ends() -> None:
 
     assert isinstance(current(), Heartbeat)
     with shown_by(first):
-        with pytest.raises(KeyError), shown_by(second):
+        with pytest.raises(KeyError), shown_by(second):  # noqa: PT012
             current()(1, 2, 3.0, 4.0, 5.0)
             raise KeyError
         current()(1, 2, 3.0, 4.0, 5.0)
