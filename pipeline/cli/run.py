@@ -102,7 +102,7 @@ def _execute(
             result = execute(config, directory, root, watcher, existing, verbose)
     except KeyboardInterrupt:
         raise TandemError(
-            "RUN-006", "Interrupted.", "`tandem resume` goes on with a run that had begun.", exit_status=130
+            "CLI-003", "Interrupted.", "`tandem resume` goes on with a run that had begun.", exit_status=130
         ) from None
     _show_result(result, console, as_json)
     raise typer.Exit(result.exit_status)

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from components.check.core import examine
 from components.check.drift import distances, outliers
@@ -78,3 +79,14 @@ def test_an_impossible_number_is_reported(base: object) -> None:
     found = list(outliers(statistics(wind_speed=wind), 20.0))
     assert [(name, value) for name, value, _, _ in found] == [("wind_speed", 1048.0)]
     assert list(outliers(base, 20.0)) == []
+
+
+def test_an_anomaly_of_the_small_validation_split_is_reported_and_stops_nothing(base: object) -> None:
+    anomalies = anomalies_pb2.Anomalies()
+    anomalies.anomaly_info["number"].severity = anomalies_pb2.AnomalyInfo.ERROR
+    anomalies.anomaly_info["number"].short_description = "Column dropped"
+    splits = {"train": base, "eval": base}
+    reported = examine({"validation": anomalies}, splits, None, CHECK, "label")
+    assert [entry["column"] for entry in reported.anomalies] == ["number"]
+    assert reported.errors == ()
+    assert len(examine({"eval": anomalies}, splits, None, CHECK, "label").errors) == 1
