@@ -137,6 +137,7 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
         plan=transform_plan,
         model_config=_text(config.model.model_dump(mode="json")),
         train=_text(config.train.model_dump(mode="json")),
+        reading=_text({"delimiter": config.data.delimiter, "null_values": config.data.null_values}),
         recorded_requests=config.push.recorded_requests,
         checkpoint_root=str(root.checkpoints / config.name),
         warm_start_from=warm_start_from(state, serving / config.name)

@@ -5,6 +5,8 @@ TensorFlow is loaded only when model and file were found, so that a wrong path i
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -17,13 +19,43 @@ import pyarrow.parquet as pq
 from components.ingest import parsing
 from components.ingest.encoding import encode
 from components.push.manifest import verify
-from pipeline.config.model import Data
+from components.train.files import READING
 from trainer.errors import TandemError
 
 _BATCH_ROWS = 8192
 # A TFRecord frame: length and its checksum before the record, the record's checksum after it.
 _FRAME_HEAD, _FRAME_FOOT = 12, 4
-_NULLS = tuple(Data.model_fields["null_values"].default)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """How a file is read: as the files were that the model learned from.
+
+    Args:
+        delimiter: of CSV files.
+        null_values: texts that mean a missing value, in CSV files.
+    """
+
+    delimiter: str
+    null_values: tuple[str, ...]
+
+
+def reading(directory: Path) -> Reading:
+    """The reading kept with a model.
+
+    Raises:
+        TandemError: `PREDICT-001` if there is none.
+    """
+    try:
+        kept = json.loads((directory / READING).read_text())
+        return Reading(kept["delimiter"], tuple(kept["null_values"]))
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise TandemError(
+            "PREDICT-001",
+            f"Expected {READING} in a model that `tandem run` pushed. Received: {directory}: {error!r}",
+            "Give a version that `tandem run` pushed.",
+            exit_status=2,
+        ) from error
 
 
 def version_directory(model: Path) -> Path:
@@ -45,12 +77,16 @@ def version_directory(model: Path) -> Path:
     return max(versions, key=lambda path: int(path.name))
 
 
-def _batches(file: Path) -> Iterator[pa.RecordBatch]:
+def _is_parquet(file: Path) -> bool:
+    return file.suffix.lower() in (".parquet", ".pq")
+
+
+def _batches(file: Path, delimiter: str) -> Iterator[pa.RecordBatch]:
     try:
-        if file.suffix.lower() in (".parquet", ".pq"):
+        if _is_parquet(file):
             yield from pq.ParquetFile(file).iter_batches(_BATCH_ROWS)
             return
-        layout = pa_csv.ParseOptions(newlines_in_values=True)
+        layout = pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
         names = pa_csv.open_csv(file, parse_options=layout).schema.names
         options = pa_csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
@@ -92,11 +128,11 @@ def raw_columns(directory: Path) -> dict[str, str]:
     )
 
 
-def _column(array: Any, name: str, storage: str, first_row: int) -> Any:
+def _column(array: Any, name: str, storage: str, nulls: tuple[str, ...], first_row: int) -> Any:
     if storage == "bytes":
-        return parsing.to_text(array, _NULLS, name)
+        return parsing.to_text(array, nulls, name)
     parse = parsing.to_float if storage == "float" else parsing.to_epoch_seconds
-    values, bad = parse(array, _NULLS, name)
+    values, bad = parse(array, nulls, name)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise TandemError(
@@ -109,9 +145,11 @@ def _column(array: Any, name: str, storage: str, first_row: int) -> Any:
     return values
 
 
-def _serialized(batch: pa.RecordBatch, columns: dict[str, str], first_row: int) -> list[bytes]:
+def _serialized(
+    batch: pa.RecordBatch, columns: dict[str, str], nulls: tuple[str, ...], first_row: int
+) -> list[bytes]:
     values = {
-        name: _column(batch.column(batch.schema.get_field_index(name)), name, storage, first_row)
+        name: _column(batch.column(batch.schema.get_field_index(name)), name, storage, nulls, first_row)
         for name, storage in columns.items()
     }
     return [frame[_FRAME_HEAD:-_FRAME_FOOT] for frame in encode(values, columns).to_pylist()]
@@ -154,11 +192,13 @@ def predict(model: Path, file: Path, output: IO[bytes]) -> int:
 
     if (directory / "MANIFEST.json").exists():
         verify(directory)
-    columns = raw_columns(directory)
+    columns, how = raw_columns(directory), reading(directory)
+    # As in ingest: a Parquet file says itself what is missing.
+    nulls = () if _is_parquet(file) else how.null_values
     loaded = tf.saved_model.load(str(directory))
     signature = loaded.signatures["serving_default"]
     writer, rows = None, 0
-    for batch in _batches(file):
+    for batch in _batches(file, how.delimiter):
         missing = sorted(set(columns) - set(batch.schema.names))
         if missing:
             raise TandemError(
@@ -169,7 +209,8 @@ def predict(model: Path, file: Path, output: IO[bytes]) -> int:
             )
         if not batch.num_rows:
             continue
-        added = _outputs(signature(examples=tf.constant(_serialized(batch, columns, rows + 1), tf.string)))
+        serialized = _serialized(batch, columns, nulls, rows + 1)
+        added = _outputs(signature(examples=tf.constant(serialized, tf.string)))
         table = pa.Table.from_batches([batch])
         taken = sorted(set(added) & set(batch.schema.names))
         if taken:

@@ -19,3 +19,7 @@ class TandemError(Exception):
         self.message = message
         self.hint = hint
         self.exit_status = exit_status
+
+    def __reduce__(self) -> tuple[type[TandemError], tuple[str, str, str, int]]:
+        """Worker processes hand errors over by pickle, which by itself keeps the whole text only."""
+        return TandemError, (self.code, self.message, self.hint, self.exit_status)

@@ -19,6 +19,7 @@ class TrainSpec(ComponentSpec):
         "plan": ExecutionParameter(type=str),
         "model_config": ExecutionParameter(type=str),
         "train": ExecutionParameter(type=str),
+        "reading": ExecutionParameter(type=str),
         "recorded_requests": ExecutionParameter(type=int),
         "checkpoint_root": ExecutionParameter(type=str),
         "warm_start_from": ExecutionParameter(type=str, optional=True),
@@ -45,6 +46,8 @@ class Train(Component):
         plan: JSON of the feature plan that the transform was made from.
         model_config: JSON of the `model` section of the configuration.
         train: JSON of the `train` section.
+        reading: JSON of how files were read (`delimiter`, `null_values`), kept with the model so that the
+            files it scores are read alike.
         recorded_requests: rows of the eval split to record with the model's answers.
         checkpoint_root: directory for checkpoints, outside of the artifacts.
         warm_start_from: `components.push.state.warm_start_from(...)`, the model whose weights the training

@@ -8,13 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tfx.utils import path_utils
+
 from components.adapter import Artifacts, directory, split_files
 from components.adapter import Executor as BaseExecutor
+from components.train.files import READING
 from components.train.origin import resolve
 from components.train.progress import current
 from trainer.checkpoints import discard
 from trainer.loop import RunSpec, run
 from trainer.spec import FeatureSpec, ModelSpec, TrainSpec
+from trainer.storage import write_json
 from transforms.tabular import encodings, feature_spec, vocabularies
 
 
@@ -48,6 +52,8 @@ class Executor(BaseExecutor):
             ),
             current(),
         )
+        model = path_utils.serving_model_dir(str(directory(outputs, "model")))
+        write_json(Path(model) / READING, json.loads(properties["reading"]))
         discard(checkpoints)
 
 

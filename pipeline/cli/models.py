@@ -71,10 +71,15 @@ def _serving_directories(root: Root) -> dict[str, Path]:
     """Where the newest run of each pipeline that was ever pushed serves it from, by name."""
     from pipeline.config import load
     from pipeline.runs.store import RunStore
+    from trainer.errors import TandemError
 
     found = {}
     for run in RunStore(root).all():
-        config = load(run.config_path)
+        try:
+            config = load(run.config_path)
+        except TandemError:
+            # A config of an earlier release; the newer runs tell.
+            continue
         serving = root.serving_of(config.push.directory, run.config_directory())
         if (serving / config.name).is_dir():
             found[config.name] = serving

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from components.train.files import READING
 from pipeline.predict import predict, raw_columns, version_directory
 from trainer import export
 from trainer.data import LabelStatistics
 from trainer.errors import TandemError
 from trainer.spec import FeatureSpec
+from trainer.storage import write_json
 
 RAW = {"carrier": "string", "distance": "float", "dep time": "int64"}
 TASKS: dict[str, tuple[dict[str, Any], LabelStatistics]] = {
@@ -44,7 +47,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A constant model for each task, as version 2 below a directory."""
     root = tmp_path_factory.mktemp("models")
     for task, (more, labels) in TASKS.items():
-        export.export_prior(root / task / "2", FeatureSpec(task=task, raw=RAW, **more), labels)  # type: ignore[arg-type]
+        version = root / task / "2"
+        export.export_prior(version, FeatureSpec(task=task, raw=RAW, **more), labels)  # type: ignore[arg-type]
+        write_json(version / READING, {"delimiter": ",", "null_values": ["", "NA"]})
     return root
 
 
@@ -128,3 +133,17 @@ def test_files_that_cannot_be_read_are_told(models: Path, tmp_path: Path) -> Non
             predict(models / "binary", tmp_path / name, io.BytesIO())
     with pytest.raises(TandemError, match="PREDICT-001"):
         predict(tmp_path, tmp_path / "empty.csv", io.BytesIO())
+
+
+def test_a_file_is_read_as_the_files_of_the_training_were(models: Path, tmp_path: Path) -> None:
+    version = tmp_path / "3"
+    shutil.copytree(models / "binary" / "2", version)
+    file = tmp_path / "rows.csv"
+    file.write_text("carrier;distance;dep time\nUA;unknown;2024-01-01\n")
+    with pytest.raises(TandemError, match="PREDICT-003"):
+        predict(version, file, io.BytesIO())
+    write_json(version / READING, {"delimiter": ";", "null_values": ["unknown"]})
+    assert scored(version, file)["probability"].tolist() == pytest.approx([0.25], abs=0.01)
+    (version / READING).unlink()
+    with pytest.raises(TandemError, match="PREDICT-001"):
+        predict(version, file, io.BytesIO())
