@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks import demo, quality
+from benchmarks import demo, quality, sparse_updates
 
-for benchmark in (demo, quality):
+for benchmark in (demo, quality, sparse_updates):
     title = str(benchmark.__doc__).splitlines()[0]
     print(f"\n{title}\n")
     benchmark.main([])

@@ -1,6 +1,6 @@
 """Quality of the flights model beside its peers, on the very same rows and columns.
 
-    python benchmarks/quality.py [CONFIG] [--root DIR] [--seeds 1,2,3] [--set KEY=VALUE] [--peers-only]
+    python -m benchmarks.quality [CONFIG] [--root DIR] [--seeds 1,2,3] [--set KEY=VALUE] [--peers-only]
 
 One table: the train rate, scikit-learn's logistic regression on one-hot values, quantile buckets and
 hashed crosses as the config names them, LightGBM on the columns as they are, and the model of the
@@ -31,6 +31,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 from threadpoolctl import threadpool_limits
 
+from benchmarks import machine
 from pipeline.config import load
 from pipeline.config.model import CategoricalFeature, Config, NumericFeature
 
@@ -166,6 +167,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--peers-only", action="store_true", help="leave the pipeline out")
     given = parser.parse_args(arguments)
 
+    print(machine.line())
     config = load(given.config, [])
     rows = prepared(config, given.config.resolve().parent)
     labels = rows[config.label.column].astype(np.int64).to_numpy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from components.train.progress import shown_by
 from pipeline.config import Config, dump
 from pipeline.graph import build
 from pipeline.local import logs
-from pipeline.local.runner import INTERRUPTED, Outcome, as_tandem_error, run_graph
+from pipeline.local.runner import Outcome, as_tandem_error, run_graph
 from pipeline.local.watcher import Watcher
 from pipeline.report import page
 from pipeline.root import Root
@@ -23,6 +24,7 @@ from pipeline.runs.history import previous_statistics
 from pipeline.runs.lock import exclusive
 from pipeline.runs.store import Run, RunStore, now
 from pipeline.view.build import view
+from trainer.checkpoints import discard
 
 EXIT_STATUS = {"pushed": 0, "not_blessed": 3}
 
@@ -83,11 +85,14 @@ def execute(
                 fingerprints = graph.fingerprints
                 previous = previous_statistics(root, config.name, fingerprints["data"])
             with shown_by(watcher.training):
-                outcome = run_graph(graph, root, run, attempt, watcher, verbose)
+                run_graph(graph, root, run, attempt, watcher, outcome, verbose)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - all become the run's outcome
-            with logs.to_file(run.log_path("prepare"), verbose):
-                logging.exception("The run failed before its first step.")
-            outcome.error, outcome.failed_step = as_tandem_error(error, "prepare"), "prepare"
+            step = outcome.steps[-1].name if outcome.steps else "prepare"
+            outcome.error, outcome.failed_step = as_tandem_error(error, step), step
+            with logs.to_file(run.log_path(step), verbose):
+                logging.exception("The run failed outside of its steps.")
+        if any(step.name == "train" and step.state == "ran" for step in outcome.steps):
+            discard(root.checkpoints / config.name)
         summary = {
             "run_id": run.run_id,
             "name": config.name,
@@ -104,26 +109,34 @@ def execute(
             shown = _view(config, text, root, outcome, summary, previous)
             _complete(summary, shown, outcome, root)
             summary["next_command"] = _next_command(summary, config, config_directory, root)
-            run.write_view(shown)
+            # The summary first: it tells what happened even where the rest cannot be written.
             run.write_summary(summary)
-            page.write(shown, run.report_path)
-        run.event("run_finished", status=summary["status"])
+            run.event("run_finished", status=summary["status"])
+            _write_report(run, shown)
     status = outcome.error.exit_status if outcome.error else EXIT_STATUS[summary["status"]]
     return Result(run, summary, shown, status)
+
+
+def _write_report(run: Run, shown: dict[str, Any]) -> None:
+    try:
+        run.write_view(shown)
+        page.write(shown, run.report_path)
+    except Exception:  # noqa: BLE001 - the run itself is over and told
+        logging.exception("The report could not be written; `tandem report` writes it again.")
 
 
 def _status(outcome: Outcome, run: Run, root: Root) -> dict[str, Any]:
     if outcome.error is not None:
         error = outcome.error
         return {
-            "status": "interrupted" if error.code == INTERRUPTED else "failed",
+            "status": "failed",
             "error": {
                 "code": error.code,
                 "step": outcome.failed_step,
                 "message": error.message,
                 "hint": error.hint,
                 "log": str(run.log_path(outcome.failed_step or "prepare").relative_to(run.directory)),
-                "command": f"tandem resume {run.run_id} --root {root.path}",
+                "command": f"tandem resume {run.run_id} --root {shlex.quote(str(root.path))}",
             },
             "pushed_version": None,
         }
@@ -156,8 +169,9 @@ def _next_command(summary: dict[str, Any], config: Config, directory: Path, root
     if summary["error"]:
         return str(summary["error"]["command"])
     if summary["status"] == "pushed":
-        return f"tandem predict {root.serving_of(config.push.directory, directory) / config.name} FILE"
-    return f"tandem gate explain {summary['run_id']} --root {root.path}"
+        served = root.serving_of(config.push.directory, directory) / config.name
+        return f"tandem predict {shlex.quote(str(served))} FILE"
+    return f"tandem gate explain {summary['run_id']} --root {shlex.quote(str(root.path))}"
 
 
 def _complete(summary: dict[str, Any], shown: dict[str, Any], outcome: Outcome, root: Root) -> None:

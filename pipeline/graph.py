@@ -130,13 +130,14 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
         prints,
     )
     transform.add_upstream_node(checked)
+    arguments = plan.train_arguments(config)
     train = Train(
         examples=examples,
         transformed_examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         plan=transform_plan,
-        model_config=_text(config.model.model_dump(mode="json")),
-        train=_text(config.train.model_dump(mode="json")),
+        model_config=_text(arguments["model"]),
+        train=_text(arguments["train"]),
         reading=_text({"delimiter": config.data.delimiter, "null_values": config.data.null_values}),
         recorded_requests=config.push.recorded_requests,
         checkpoint_root=str(root.checkpoints / config.name),
@@ -181,7 +182,7 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
         baseline_model=baseline.outputs["baseline_model"],
         scores=score.outputs["scores"],
         evaluation=evaluate.outputs["evaluation"],
-        gate=_text({"rules": plan.gate_arguments(config)["rules"]}),
+        gate=_text(plan.gate_arguments(config)),
         evaluate=_text({"min_slice_size": config.evaluate.min_slice_size}),
         push=_text({"equality_tolerance": config.push.equality_tolerance}),
         fingerprint=prints["gate"],

@@ -101,9 +101,5 @@ def slice_columns(config: Config) -> list[str]:
 
 
 def gate_arguments(config: Config) -> Json:
-    """What the gate is told: `rules`, `min_slice_size`, `task`."""
-    return {
-        "rules": [_plain(rule) for rule in config.gate.rules],
-        "min_slice_size": config.evaluate.min_slice_size,
-        "task": config.task,
-    }
+    """What the gate is told of its own section: `rules`."""
+    return {"rules": [_plain(rule) for rule in config.gate.rules]}

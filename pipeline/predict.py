@@ -199,7 +199,11 @@ def predict(model: Path, file: Path, output: IO[bytes]) -> int:
     signature = loaded.signatures["serving_default"]
     writer, rows = None, 0
     for batch in _batches(file, how.delimiter):
-        missing = sorted(set(columns) - set(batch.schema.names))
+        names = batch.schema.names
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise _unreadable(file, f"columns {twice} occur more than once")
+        missing = sorted(set(columns) - set(names))
         if missing:
             raise TandemError(
                 "PREDICT-003",

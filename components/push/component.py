@@ -21,7 +21,6 @@ class PushSpec(ComponentSpec):
         "name": ExecutionParameter(type=str),
         "registry_state": ExecutionParameter(type=str, optional=True),
         "run_fingerprint": ExecutionParameter(type=str, optional=True),
-        "force": ExecutionParameter(type=int, optional=True),
         "fingerprint": ExecutionParameter(type=str, optional=True),
     }
     INPUTS: ClassVar = {
@@ -46,7 +45,6 @@ class Push(Component):
         registry_state: `registry_state(...).push`; a cached push counts only under the same state, so a
             rollback makes the step run again. Defaults to `""`.
         run_fingerprint: text that names the inputs of the run, see `registry_state`. Defaults to `""`.
-        force: `1` pushes a digest that was denied. Defaults to `0`.
         fingerprint: of sources and libraries, for the cache key. Defaults to `""`.
     """
 

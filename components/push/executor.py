@@ -28,10 +28,9 @@ class Executor(BaseExecutor):
             Path(properties["serving_root"]),
             properties["name"],
             Path(properties["registry_root"]),
-            (self._context.pipeline_run_id if self._context else None) or "",
+            _run_id((self._context.pipeline_run_id if self._context else None) or ""),
             fingerprint=properties.get("run_fingerprint") or "",
             registry_state=properties.get("registry_state") or "",
-            force=bool(properties.get("force")),
             reuse=True,
         )
         outcome = dataclasses.asdict(result) | {"path": str(result.path or "")}
@@ -43,6 +42,11 @@ class Executor(BaseExecutor):
         pushed_model.set_string_custom_property("model_digest", result.digest)
         pushed_model.set_string_custom_property("pushed_destination", outcome["path"])
         pushed_model.set_string_custom_property("reason", result.reason)
+
+
+def _run_id(pipeline_run_id: str) -> str:
+    """The run without the attempt, `RUN.2`: all attempts are one run."""
+    return pipeline_run_id.partition(".")[0]
 
 
 def _read_blessing(inputs: Artifacts) -> dict[str, Any]:

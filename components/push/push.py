@@ -169,8 +169,7 @@ def _denied(serving_root: Path, name: str, registry_root: Path, digest: str) -> 
         return None
     return _refused(
         digest,
-        f"version {newest[0]} with the same digest was denied; change the data or the configuration, "
-        "or push with force",
+        f"version {newest[0]} with the same digest was denied; change the data or the configuration",
     )
 
 

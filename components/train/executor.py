@@ -15,7 +15,6 @@ from components.adapter import Executor as BaseExecutor
 from components.train.files import READING
 from components.train.origin import resolve
 from components.train.progress import current
-from trainer.checkpoints import discard
 from trainer.loop import RunSpec, run
 from trainer.spec import FeatureSpec, ModelSpec, TrainSpec
 from trainer.storage import write_json
@@ -54,7 +53,6 @@ class Executor(BaseExecutor):
         )
         model = path_utils.serving_model_dir(str(directory(outputs, "model")))
         write_json(Path(model) / READING, json.loads(properties["reading"]))
-        discard(checkpoints)
 
 
 def _checkpoint_directory(properties: Mapping[str, Any], transformed: str) -> Path:

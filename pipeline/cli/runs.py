@@ -89,7 +89,9 @@ def show(run_id: RunArgument = None, root: RootOption = None, as_json: JsonOptio
     if as_json:
         typer.echo(json.dumps(run.summary(), indent=2, sort_keys=True))
         return
-    Console(highlight=False, soft_wrap=True).print(summary_lines(run.view() or {"summary": run.summary()}))
+    Console(highlight=False, soft_wrap=True).print(
+        summary_lines({**(run.view() or {}), "summary": run.summary()})
+    )
 
 
 @app.command()

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from absl import logging as absl_logging
+
 _FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
@@ -26,6 +28,9 @@ def to_file(path: Path, verbose: bool = False) -> Iterator[None]:
     handler.setFormatter(logging.Formatter(_FORMAT))
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
+    # absl keeps a threshold of its own, above INFO until something lowers it.
+    absl_level = absl_logging.get_verbosity()
+    absl_logging.set_verbosity(absl_logging.INFO)
     logging.captureWarnings(True)
     root.handlers = [*before, handler] if verbose else [handler]
     root.setLevel(logging.INFO)
@@ -40,6 +45,7 @@ def to_file(path: Path, verbose: bool = False) -> Iterator[None]:
         os.dup2(terminal, 2)
         os.close(terminal)
         root.handlers = before
+        absl_logging.set_verbosity(absl_level)
         root.setLevel(level)
         logging.captureWarnings(False)
         handler.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from types import TracebackType
 
@@ -37,9 +38,9 @@ class PeakMemory:
     def _sample(self) -> None:
         process = psutil.Process()
         total = process.memory_info().rss
-        for child in process.children(recursive=True):
-            try:
-                total += child.memory_info().rss
-            except psutil.NoSuchProcess:
-                continue
+        # A child that ends while it is looked at counts nothing.
+        with contextlib.suppress(psutil.Error):
+            for child in process.children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    total += child.memory_info().rss
         self.peak_bytes = max(self.peak_bytes, total)

@@ -45,9 +45,10 @@ def run_graph(
     run: Run,
     attempt: int,
     watcher: Watcher,
+    outcome: Outcome,
     verbose: bool = False,
     clock: Callable[[], float] = time.monotonic,
-) -> Outcome:
+) -> None:
     """Runs every step in order; stops at the first that fails or is interrupted.
 
     Args:
@@ -56,6 +57,7 @@ def run_graph(
         run: the run directory.
         attempt: counts the attempts at this run, from 1.
         watcher: told about each step.
+        outcome: gets the steps as they end, so that nothing is lost whatever is raised between them.
         verbose: also log to the terminal. Defaults to `False`.
         clock: seconds. Defaults to `time.monotonic`.
     """
@@ -72,7 +74,6 @@ def run_graph(
         with metadata.connect(root.metadata) as handle:
             for name in metadata.close_interrupted(handle, root.artifacts):
                 run.event("interrupted_execution_closed", execution=name)
-    outcome = Outcome()
     nodes = [node.pipeline_node for node in ir.nodes]
     for index, node in enumerate(nodes):
         name = node.node_info.id
@@ -108,7 +109,6 @@ def run_graph(
         watcher.step_finished(step)
         if outcome.error is not None:
             break
-    return outcome
 
 
 def _use_large_batches() -> None:

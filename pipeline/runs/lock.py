@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,10 +35,7 @@ def exclusive(path: Path, what: str) -> Iterator[Callable[[str], None]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _held(descriptor) from None
+        _take(descriptor)
         owner: dict[str, Any] = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
 
         def write(**more: str) -> None:
@@ -49,6 +47,18 @@ def exclusive(path: Path, what: str) -> Iterator[Callable[[str], None]]:
         yield lambda run_id: write(run=run_id)
     finally:
         os.close(descriptor)
+
+
+def _take(descriptor: int) -> None:
+    # A command that only looks holds the lock for an instant.
+    for wait_seconds in (0.05, 0.2, 0.5, None):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if wait_seconds is None:
+                raise _held(descriptor) from None
+            time.sleep(wait_seconds)
 
 
 def ensure_free(path: Path) -> None:

@@ -94,7 +94,7 @@ def test_an_interrupted_run_leaves_nothing_half_written_and_goes_on(config: Conf
     watcher = Interrupting("statistics")
     result = go(config, tmp_path, watcher)
     assert result.exit_status == 130
-    assert result.summary["status"] == "interrupted"
+    assert (result.summary["status"], result.summary["error"]["code"]) == ("failed", "RUN-006")
     assert watcher.states == {"ingest": "ran", "statistics": "failed"}
     assert watcher.run_id == result.run.run_id
     check_written(result)

@@ -147,3 +147,10 @@ def test_a_file_is_read_as_the_files_of_the_training_were(models: Path, tmp_path
     (version / READING).unlink()
     with pytest.raises(TandemError, match="PREDICT-001"):
         predict(version, file, io.BytesIO())
+
+
+def test_a_column_that_occurs_twice_is_refused(models: Path, tmp_path: Path) -> None:
+    file = tmp_path / "twice.csv"
+    file.write_text("carrier,distance,dep time,carrier\nUA,1,2024-01-01,AA\n")
+    with pytest.raises(TandemError, match=r"PREDICT-002.*carrier"):
+        predict(models / "binary", file, io.BytesIO())

@@ -182,7 +182,7 @@ class _Loop:
         self.run_dir.mkdir(parents=True, exist_ok=True)
         writer = tf.summary.create_file_writer(str(self.run_dir / "tensorboard"))
         speed, last = Speed(), time.monotonic()
-        with writer.as_default(), contextlib.closing(blocks):
+        with contextlib.closing(writer), writer.as_default(), contextlib.closing(blocks):
             for block in blocks:
                 losses = self.stepper.train(block)
                 self._check(losses, block)
@@ -204,7 +204,6 @@ class _Loop:
                     last = time.monotonic()
                 if state.finished:
                     break
-        writer.close()
 
     def _stops(self) -> bool:
         return self.validation is not None and self.plan.early_stopping.enabled and self.state.stopping.stop

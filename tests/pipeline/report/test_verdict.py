@@ -56,7 +56,10 @@ def test_the_gate_of_the_summary_does_when_there_is_no_gate_file() -> None:
 @pytest.mark.parametrize(
     ("kind", "lines"),
     [
-        ("pushed", ["✓ Pushed version 3", "0.4339", "−0.0099 better", "tandem serve flights"]),
+        (
+            "pushed",
+            ["✓ Pushed version 3", "0.4339", "−0.0099 better", "tandem predict .tandem/serving/flights FILE"],
+        ),
         ("refused", ["! Not blessed", "✗ fail", "carrier=HA", "0.5714", "tandem gate explain"]),
         ("failed", ["✗ Failed in check: CHECK-002", "known=0.81", "logs/check.log", "tandem resume"]),
         ("empty", ["! Not finished"]),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,3 +86,14 @@ def test_a_holder_that_has_not_said_who_it_is_is_another_process(tmp_path: Path,
         with pytest.raises(TandemError, match="held by another process"):
             ensure_free(path)
         assert running(path) is None
+
+
+def test_a_command_that_only_looks_does_not_keep_a_run_from_starting(tmp_path: Path) -> None:
+    path = tmp_path / "run.lock"
+    path.touch()
+    looking = os.open(path, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    timer = threading.Timer(0.1, os.close, [looking])
+    timer.start()
+    with exclusive(path, "run of flights"):
+        assert not timer.is_alive()
