@@ -136,7 +136,7 @@ def _status(outcome: Outcome, run: Run, root: Root) -> dict[str, Any]:
                 "message": error.message,
                 "hint": error.hint,
                 "log": str(run.log_path(outcome.failed_step or "prepare").relative_to(run.directory)),
-                "command": f"tandem resume {run.run_id} --root {shlex.quote(str(root.path))}",
+                "command": f"tandem resume {run.run_id} --root {_typed(root.path)}",
             },
             "pushed_version": None,
         }
@@ -170,8 +170,14 @@ def _next_command(summary: dict[str, Any], config: Config, directory: Path, root
         return str(summary["error"]["command"])
     if summary["status"] == "pushed":
         served = root.serving_of(config.push.directory, directory) / config.name
-        return f"tandem predict {shlex.quote(str(served))} FILE"
-    return f"tandem gate explain {summary['run_id']} --root {shlex.quote(str(root.path))}"
+        return f"tandem predict {_typed(served)} FILE"
+    return f"tandem gate explain {summary['run_id']} --root {_typed(root.path)}"
+
+
+def _typed(path: Path) -> str:
+    """A path as a user would type it here: relative if it lies below, quoted if need be."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def _complete(summary: dict[str, Any], shown: dict[str, Any], outcome: Outcome, root: Root) -> None:
