@@ -110,7 +110,13 @@ class _Draft:
                 )
         eval_rows = self._labelled * share
         labels = self._goal.values[rows.order]
-        rules, moved = scale.gate(self._goal, labels[: rows.train], labels[rows.train :], eval_rows)
+        rules, moved = scale.gate(
+            self._goal,
+            labels[: rows.train],
+            labels[rows.train :],
+            scale.train_rows(self._labelled),
+            eval_rows,
+        )
         if moved:
             self._warnings.append(
                 "the label's mean differs between the older and the newest rows: "

@@ -80,7 +80,9 @@ def _lines(inference: Inference, values: dict[str, Any]) -> Iterator[str]:
             yield from ("", f"{section}:")
             yield from (f"  {key}: {one_line(value)}" for key, value in values[section].items())
     yield from ("", "# Every rule must hold before a model is pushed.", "gate:", "  rules:")
-    yield from (f"    - {one_line(rule)}" for rule in values["gate"]["rules"])
+    for rule in values["gate"]["rules"]:
+        comment = "a smaller gain could be chance" if rule.get("better_than") == "prior" else ""
+        yield _with_comment(f"    - {one_line(rule)}", comment)
 
 
 def _features(inference: Inference, values: dict[str, Any]) -> Iterator[str]:
