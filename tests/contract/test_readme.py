@@ -29,7 +29,9 @@ def all_rows(pytestconfig: pytest.Config) -> bool:
 
 
 def environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    # As a user's shell: not as below a `make` that runs the tests.
+    dropped = {"PYTHONDONTWRITEBYTECODE", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return {**kept, "TF_CPP_MIN_LOG_LEVEL": "2", "COLUMNS": "160"}
 
 
@@ -186,7 +188,9 @@ def test_the_demo_ends_with_a_gated_model_and_a_report(all_rows: bool, tmp_path:
         done = subprocess.run(["make", "demo"], cwd=ROOT, env=environment(), check=False)
         assert done.returncode == 0
         return
-    recipe = subprocess.run(["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, check=True)
+    recipe = subprocess.run(
+        ["make", "-n", "demo"], cwd=ROOT, env=environment(), capture_output=True, text=True, check=True
+    )
     command = shlex.split(recipe.stdout.splitlines()[-1])
     assert command[:2] == [".venv/bin/tandem", "run"]
     part = [*command, "--set", PART, "--root", str(tmp_path / "root"), "--json"]
