@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from components.ingest.problems import missing_columns
+from components.ingest.parsing import plain
+from components.ingest.problems import check_unique, data_error, missing_columns
 from components.ingest.rows import BATCH_BYTES, MAX_BATCH_ROWS, Rejected, Rows
-from components.ingest.sources import Source, check_not_empty, damaged, open_stream, reading
+from components.ingest.sources import Source, check_not_empty, compression_of, damaged, open_stream, reading
 from components.ingest.tfrecord import FrameError, read_frames
+
+# Decoded at once, whatever the size of the values: sizes in the file say little where values repeat.
+_PARQUET_ROWS: Final = 1 << 12
 
 
 def _open_parquet(source: Source) -> Any:
     check_not_empty(source)
+    packed = compression_of(source.path)
+    if packed:
+        raise data_error(
+            "INGEST-009",
+            f"expected a Parquet file. Received: file={source.name}, a {packed} archive.",
+            "Unpack it: Parquet is compressed inside.",
+        )
     try:
         return pq.ParquetFile(source.path, buffer_size=1 << 20, memory_map=False)
     except (pa.ArrowInvalid, OSError) as error:
@@ -30,7 +41,7 @@ def parquet_rows(source: Source) -> int:
 
 
 def read_parquet(source: Source, columns: Sequence[str], every_column: bool) -> Iterator[Rows]:
-    """Reads a Parquet file; batches are sized by the mean row, so that memory does not depend on row groups.
+    """Reads a Parquet file in batches of about `BATCH_BYTES` once decoded, whatever its row groups.
 
     Args:
         source: the file.
@@ -41,10 +52,11 @@ def read_parquet(source: Source, columns: Sequence[str], every_column: bool) -> 
         Batches in file order; `lines` are row numbers from 1.
 
     Raises:
-        TandemError: `INGEST-003`, `INGEST-008` or `INGEST-009`.
+        TandemError: `INGEST-003` or `INGEST-007` to `INGEST-009`.
     """
     file = _open_parquet(source)
     schema = file.schema_arrow
+    check_unique(source.name, schema.names)
     lacking = [name for name in columns if name not in schema.names]
     if lacking:
         raise missing_columns(source.name, lacking, schema.names)
@@ -55,12 +67,17 @@ def read_parquet(source: Source, columns: Sequence[str], every_column: bool) -> 
         ]
     groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
     row_bytes = max((group.total_byte_size / max(group.num_rows, 1) for group in groups), default=1.0)
-    rows = int(min(max(BATCH_BYTES / max(row_bytes, 1.0), 64), MAX_BATCH_ROWS))
+    rows = int(min(max(BATCH_BYTES / max(row_bytes, 1.0), 64), _PARQUET_ROWS))
     first = 1
     try:
         for batch in file.iter_batches(batch_size=rows, columns=names, use_threads=False):
-            lines = np.arange(first, first + batch.num_rows)
-            yield Rows(dict(zip(batch.schema.names, batch.columns, strict=True)), lines)
+            columns_read = {name: plain(batch.column(name)) for name in batch.schema.names}
+            size = sum(array.nbytes for array in columns_read.values())
+            step = max(batch.num_rows * BATCH_BYTES // max(size, BATCH_BYTES), 1)
+            for start in range(0, batch.num_rows, step):
+                part = {name: array.slice(start, step) for name, array in columns_read.items()}
+                stop = min(start + step, batch.num_rows)
+                yield Rows(part, np.arange(first + start, first + stop))
             first += batch.num_rows
     except (pa.ArrowInvalid, OSError) as error:
         raise damaged(source.name, error) from error
@@ -114,11 +131,17 @@ def _decode(
     good = list(range(len(records)))
     try:
         return decoder.DecodeBatch(records), good, []
-    except (RuntimeError, ValueError):
+    except (RuntimeError, ValueError) as error:
         good = [i for i in good if _decodes(decoder, records[i])]
         bad = sorted(set(range(len(records))) - set(good))
         rejected = [Rejected(name, first + i, "expected a tf.Example", records[i][:500].hex()) for i in bad]
-        return decoder.DecodeBatch([records[i] for i in good]), good, rejected
+        if not bad:
+            raise data_error(
+                "INGEST-010",
+                f"expected each feature in one type in all records. Received: file={name} ({error}).",
+                "Write the feature in the same type everywhere.",
+            ) from error
+        return _decode(decoder, [records[i] for i in good], first, name)[0], good, rejected
 
 
 def read_tfrecord(source: Source, columns: Sequence[str]) -> Iterator[Rows]:
@@ -128,22 +151,21 @@ def read_tfrecord(source: Source, columns: Sequence[str]) -> Iterator[Rows]:
 
     Args:
         source: the file.
-        columns: names of which each must occur in some record.
+        columns: names to read; one that does not occur is missing in every row.
 
     Yields:
-        Batches in file order; `lines` are record numbers from 1; `whole` are the serialized records.
+        Batches in file order; `lines` are record numbers from 1; `whole` are the serialized records and
+        `features` the names that occur in them.
 
     Raises:
-        TandemError: `INGEST-003`, `INGEST-008` or `INGEST-009`.
+        TandemError: `INGEST-003`, `INGEST-009` or `INGEST-010`.
     """
     from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
     decoder = ExamplesToRecordBatchDecoder()
-    seen: set[str] = set()
     first = 1
     for records in _record_batches(source):
         batch, good, rejected = _decode(decoder, records, first, source.name)
-        seen.update(batch.schema.names)
         several = np.zeros(len(good), np.bool_)
         read: dict[str, Any] = {}
         for column in columns:
@@ -161,8 +183,5 @@ def read_tfrecord(source: Source, columns: Sequence[str]) -> Iterator[Rows]:
         kept = np.flatnonzero(~several)
         whole = pa.array([records[good[i]] for i in kept], pa.binary())
         chosen = {name: array.take(pa.array(kept)) for name, array in read.items()}
-        yield Rows(chosen, lines[kept], whole, tuple(rejected))
+        yield Rows(chosen, lines[kept], whole, tuple(rejected), frozenset(batch.schema.names))
         first += len(records)
-    lacking = [column for column in columns if column not in seen]
-    if lacking:
-        raise missing_columns(source.name, lacking, sorted(seen))

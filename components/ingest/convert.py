@@ -151,7 +151,7 @@ def convert(rows: Rows, source: Source, plan: Plan) -> Converted:
         line = int(rows.lines[np.flatnonzero(unlabelled)[0]])
         raise data_error(
             "INGEST-012",
-            f"expected a label in every row. Received: file={source.name}, line={line}, "
+            f"expected a label in every row. Received: file={source.name}, record={line}, "
             f"column `{plan.label}` is missing.",
             "Set `label.missing` to `drop` to leave such rows out.",
         )

@@ -8,7 +8,8 @@ import itertools
 import shutil
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from gzip import compress
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from components.ingest.inputs import Selected, select
 from components.ingest.parallel import map_tasks
 from components.ingest.plan import Plan, make_plan
 from components.ingest.prepare import prepare
-from components.ingest.problems import data_error
+from components.ingest.problems import data_error, missing_columns
 from components.ingest.report import IngestReport
 from components.ingest.sources import Source
 from components.ingest.splitting import SPLITS, TimeCounts
@@ -55,12 +56,26 @@ def _first_look(
         first_rows.append(total)
         total += scan["rows"]
     if by_quantile and total:
+        _check_features(scans, (str(plan.time), plan.label), sources)
         counts = TimeCounts()
         for scan in scans:
             counts.merge(TimeCounts.from_json(scan["times"]))
         rule = dataclasses.replace(plan.rule, eval_from=counts.cut(plan.rule.eval_fraction))
         plan = dataclasses.replace(plan, rule=rule)
     return plan, shard.Selection(limit, total), first_rows
+
+
+def _check_features(
+    results: Sequence[Mapping[str, Any]], columns: Sequence[str], sources: Sequence[Source]
+) -> None:
+    """Raises `INGEST-008` if a column occurs in no record of TFRecord files, which have no header."""
+    if {source.format for source in sources} != {"tfrecord"}:
+        return
+    found = {name for result in results for name in result["features"]}
+    lacking = [name for name in columns if name not in found]
+    if found and lacking:
+        files = sources[0].name if len(sources) == 1 else f"any of {len(sources)} TFRecord files"
+        raise missing_columns(files, lacking, sorted(found))
 
 
 def _sources(data: Mapping[str, Any], base: Path, work: Path) -> Selected:
@@ -83,22 +98,29 @@ def _check_rows(rows: Mapping[str, int], read: int, plan: Plan) -> None:
         raise data_error(
             "INGEST-004", "expected rows after the header. Received: rows=0.", "Check the files."
         )
-    for name in ("train", "eval"):
+    needed = ("train", "validation", "eval") if plan.rule.validation_given else ("train", "eval")
+    for name in needed:
         if not rows[name]:
             raise data_error(
                 "INGEST-017",
-                f"expected rows in the splits `train` and `eval`. Received: rows={dict(rows)}, "
+                f"expected rows in the split `{name}`. Received: rows={dict(rows)}, "
                 f"data.split.by={plan.rule.by}.",
                 "Change `data.split`, or give more rows.",
             )
 
 
-def _publish_shards(results: Sequence[Mapping[str, Any]], target: Path, gzip: bool) -> None:
-    """Moves the shards to `Split-<name>/data_tfrecord-<number>-of-<count>`, in the order of the files."""
-    for name in SPLITS:
+def _publish_shards(
+    results: Sequence[Mapping[str, Any]], splits: Iterable[str], work: Path, target: Path, gzip: bool
+) -> None:
+    """Moves the shards to `Split-<name>/data_tfrecord-<number>-of-<count>`, in the order of the files.
+
+    A split without rows gets one shard without records, as the stock steps want a file in every split.
+    """
+    for name in splits:
         paths = [Path(path) for result in results for path in result["shards"][name]]
         if not paths:
-            continue
+            paths = [work / f"empty-{name}"]
+            paths[0].write_bytes(compress(b"", mtime=0) if gzip else b"")
         directory = target / f"Split-{name}"
         directory.mkdir()
         for number, path in enumerate(paths):
@@ -122,6 +144,7 @@ def _ingest(
         starts = tuple(first_rows[i] for i in group)
         tasks.append(shard.Task(files, starts, plan, selection, directory, gzip))
     results = map_tasks(shard.run, tasks, work, beam_options)
+    _check_features(results, plan.columns, sources)
     misfits, bad, read, taken, unlabelled = (
         sum(result[name] for result in results) for name in ("misfits", "bad", "read", "taken", "unlabelled")
     )
@@ -129,11 +152,12 @@ def _ingest(
     dead_letter.join([task.dead_letter for task in tasks], letters)
     share = (misfits + bad * read / max(taken, 1)) / max(misfits + read, 1)
     dead_letter.check_share(letters, misfits + bad, share, data["max_bad_row_fraction"])
-    rows = {name: sum(result["rows"][name] for result in results) for name in SPLITS}
+    splits = [name for name in SPLITS if name != "validation" or plan.rule.has_validation]
+    rows = {name: sum(result["rows"][name] for result in results) for name in splits}
     _check_rows(rows, read, plan)
-    _publish_shards(results, target, gzip)
+    _publish_shards(results, splits, work, target, gzip)
     return IngestReport(
-        rows={name: count for name, count in rows.items() if count},
+        rows=rows,
         unlabelled=unlabelled,
         bad=misfits + bad,
         read=read,

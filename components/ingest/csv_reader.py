@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from components.ingest.problems import data_error, missing_columns
+from components.ingest.problems import check_unique, data_error, missing_columns
 from components.ingest.rows import BATCH_BYTES, Rejected, Rows
 from components.ingest.sources import Source, check_not_empty, open_stream, reading
 
@@ -22,10 +22,17 @@ _DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
 class _Bytes(io.RawIOBase):
-    """Passes bytes on and counts the quotes: an odd number at the end means that one was never closed."""
+    """Passes UTF-8 on and counts the quotes: an odd number at the end means that one was never closed.
 
-    def __init__(self, stream: Any) -> None:
+    Raises:
+        TandemError: `INGEST-005` while reading bytes that are not UTF-8.
+    """
+
+    def __init__(self, stream: Any, source: Source) -> None:
         self._stream = stream
+        self._source = source
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._lines = 1
         self.quotes = 0
 
     def readable(self) -> bool:
@@ -33,6 +40,12 @@ class _Bytes(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         data: bytes = self._stream.read(size)
+        try:
+            self._decoder.decode(data, final=not data and size != 0)
+        except UnicodeDecodeError as error:
+            line = self._lines + error.object[: error.start].count(b"\n")
+            raise _not_utf8(self._source, line, error.object[error.start : error.start + 4]) from None
+        self._lines += data.count(b"\n")
         self.quotes += data.count(b'"')
         return data
 
@@ -64,19 +77,7 @@ class _Lines:
         return lines.astype(np.int64)
 
 
-def _first_bad_line(source: Source) -> tuple[int, bytes]:
-    """Number and first wrong bytes of the first line that is not UTF-8."""
-    with open_stream(source) as stream:
-        for number, content in enumerate(io.BufferedReader(_Bytes(stream)), start=1):
-            try:
-                content.decode()
-            except UnicodeDecodeError as error:
-                return number, content[error.start : error.start + 4]
-    return 0, b""
-
-
-def _not_utf8(source: Source) -> Exception:
-    line, wrong = _first_bad_line(source)
+def _not_utf8(source: Source, line: int, wrong: bytes) -> Exception:
     utf16 = wrong[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     return data_error(
         "INGEST-005",
@@ -85,44 +86,51 @@ def _not_utf8(source: Source) -> Exception:
     )
 
 
-def read_header(source: Source, delimiter: str) -> list[str]:
+def _names(text: str, delimiter: str) -> list[str]:
+    return next((row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row), [])
+
+
+def read_header(source: Source, delimiter: str, columns: Sequence[str] = ()) -> list[str]:
     """The column names of a CSV file.
 
+    Args:
+        source: the file.
+        delimiter: one character.
+        columns: names that must be there. Defaults to `()`.
+
     Raises:
-        TandemError: `INGEST-003`, `INGEST-005`, `INGEST-006` or `INGEST-007`, see `problems.CODES`.
+        TandemError: `INGEST-003` or `INGEST-005` to `INGEST-008`, see `problems.CODES`.
     """
     check_not_empty(source)
     with reading(source), open_stream(source) as stream:
-        head = stream.read(_HEADER_BYTES)
-    first = head.lstrip(b"\r\n").split(b"\n", 1)[0] if b'"' not in head[:_HEADER_BYTES] else head
-    try:
-        text = codecs.getincrementaldecoder("utf-8-sig")().decode(first)
-    except UnicodeDecodeError:
-        raise _not_utf8(source) from None
-    names = next((row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row), [])
+        head = _Bytes(stream, source).read(_HEADER_BYTES)
+    first = head.lstrip(b"\r\n").split(b"\n", 1)[0] if b'"' not in head else head
+    text = codecs.getincrementaldecoder("utf-8-sig")().decode(first)
+    names = _names(text, delimiter)
     if not names:
         raise data_error("INGEST-003", f"expected a header. Received: file={source.name}, only blank lines.")
-    others = [other for other in _DELIMITERS if other != delimiter and other in names[0]]
-    if len(names) == 1 and others:
+    others = [
+        other
+        for other in _DELIMITERS
+        if other != delimiter
+        and ((len(names) == 1 and other in names[0]) or set(columns) & set(_names(text, other)))
+    ]
+    if others and not set(columns) & set(names):
         raise data_error(
             "INGEST-006",
             f"expected fields divided by {delimiter!r}. Received: file={source.name}, "
-            f"header={names[0][:200]!r}.",
+            f"header={delimiter.join(names)[:200]!r}.",
             f"Set `data.delimiter` to {others[0]!r} ({_DELIMITERS[others[0]]}).",
         )
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise data_error(
-            "INGEST-007", f"expected each column once. Received: file={source.name}, repeated={twice}.",
-            "Rename or remove the repeated columns.",
-        )  # fmt: skip
+    check_unique(source.name, names)
+    lacking = [name for name in columns if name not in names]
+    if lacking:
+        raise missing_columns(source.name, lacking, names)
     return names
 
 
 def _failed(source: Source, error: Exception) -> Exception:
     text = str(error)
-    if "UTF8" in text:
-        return _not_utf8(source)
     if "straddling" in text:
         return _unclosed(source, f"a row longer than {BATCH_BYTES} bytes")
     return data_error("INGEST-009", f"expected CSV. Received: file={source.name} ({text}).")
@@ -154,12 +162,10 @@ def read_csv(
     Raises:
         TandemError: see `problems.CODES`.
     """
-    header = read_header(source, delimiter)
-    lacking = [name for name in columns if name not in header]
-    if lacking:
-        raise missing_columns(source.name, lacking, header)
-    chosen = set(header if every_column else columns or header[:1])
-    names = [name for name in header if name in chosen]
+    header = read_header(source, delimiter, columns)
+    chosen = set(header if every_column else columns)
+    # A quote left open swallows rows into the last field, so the last column is read in any case.
+    names = [name for name in header if name in chosen or name == header[-1]]
     rejected: list[Rejected] = []
     lines = _Lines()
 
@@ -170,7 +176,7 @@ def read_csv(
         return "skip"
 
     with reading(source), open_stream(source) as stream:
-        counted = _Bytes(stream)
+        counted = _Bytes(stream, source)
         last_is_split = False
         try:
             batches = pa_csv.open_csv(
@@ -181,14 +187,15 @@ def read_csv(
                 ),
                 convert_options=pa_csv.ConvertOptions(
                     column_types=dict.fromkeys(header, pa.string()), include_columns=names,
-                    strings_can_be_null=False, quoted_strings_can_be_null=False,
+                    strings_can_be_null=False, quoted_strings_can_be_null=False, check_utf8=False,
                 ),
             )  # fmt: skip
             for batch in batches:
                 found = tuple(rejected)
                 rejected.clear()
+                read = zip(batch.schema.names, batch.columns, strict=True)
                 yield Rows(
-                    columns=dict(zip(batch.schema.names, batch.columns, strict=True)),
+                    columns={name: values for name, values in read if name in chosen},
                     lines=lines.take(batch.num_rows),
                     rejected=found,
                 )
@@ -203,5 +210,7 @@ def read_csv(
             raise _unclosed(source, "a quote that is never closed")
         if rejected:
             yield Rows(
-                {name: pa.array([], pa.string()) for name in names}, lines.take(0), None, tuple(rejected)
+                {name: pa.array([], pa.string()) for name in names if name in chosen},
+                lines.take(0),
+                rejected=tuple(rejected),
             )

@@ -8,12 +8,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from absl import logging
+
 from components.ingest.problems import data_error
 from components.ingest.rows import Rejected
 
 FILE_NAME: Final = "dead_letter.jsonl"
 TEXT_LIMIT: Final = 500
 _SHOWN: Final = 3
+_LOGGED: Final = 1000
 
 
 def append(path: Path, rows: Iterable[Rejected]) -> None:
@@ -38,7 +41,7 @@ def join(parts: Iterable[Path], target: Path) -> None:
 
 
 def check_share(path: Path, bad: int, share: float, most: float) -> None:
-    """Stops the run when the share of bad rows is above `most`.
+    """Stops the run when the share of bad rows is above `most`; its first 1,000 dead letters go to the log.
 
     Raises:
         TandemError: `INGEST-011`, with the most frequent reasons and the first rows.
@@ -50,13 +53,17 @@ def check_share(path: Path, bad: int, share: float, most: float) -> None:
     with path.open(encoding="utf-8") as file:
         for line in file:
             row = json.loads(line)
+            if reasons.total() < _LOGGED:
+                logging.error("Dead letter: %s", line.rstrip())
             reasons[row["reason"].split(" Received:")[0]] += 1
             if len(first) < _SHOWN:
-                first.append(f"{row['file']}:{row['line']}: {row['reason']}: {row['text'][:120]!r}")
+                text = row["text"][:120]
+                first.append(f"{row['file']}, record {row['line']}: {row['reason']}: {text!r}")
     counted = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(_SHOWN))
     raise data_error(
         "INGEST-011",
         f"expected at most {most:.2%} unreadable rows. Received: {bad} rows, {share:.2%}. "
         f"Reasons: {counted}. First: {' | '.join(first)}.",
+        f"The log of this step lists {'them' if bad <= _LOGGED else f'the first {_LOGGED:,} of them'}. "
         "Correct the rows or the feature kinds, or raise `data.max_bad_row_fraction`.",
     )

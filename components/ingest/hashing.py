@@ -16,6 +16,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.ingest.parsing import is_text, plain
+
 Hashes = npt.NDArray[np.uint64]
 
 BASE = 0x9E3779B97F4A7C15
@@ -87,14 +89,13 @@ def canonical(array: Any) -> Any:
     Returns:
         Binary Arrow array, or none for a column that holds lists, structs or the like.
     """
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+    array = plain(array)
     if pa.types.is_duration(array.type):
         array = array.cast(pa.int64())
     if pa.types.is_null(array.type):
         return pa.nulls(len(array), pa.binary())
     if pa.types.is_nested(array.type):
         return None
-    if pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type):
+    if is_text(array.type):
         return array.cast(pa.binary())
     return array.cast(pa.string()).cast(pa.binary())

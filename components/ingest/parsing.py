@@ -21,6 +21,7 @@ Mask = npt.NDArray[np.bool_]
 
 EARLIEST_SECONDS = -62_135_596_800
 LATEST_SECONDS = 253_402_300_799
+_DIGITS = r"^(\d{4}|\d{8})(\.0)?$"
 _EPOCH = r"^[+-]?\d+(\.\d*)?$"
 _ZONE = r"[Tt ]\d\d.*([Zz]|[+-]\d\d(:?\d\d)?)$"
 
@@ -83,6 +84,8 @@ def to_text(array: Any, null_values: Sequence[str], column: str) -> Any:
     if pa.types.is_null(array.type):
         return pa.nulls(len(array), pa.binary())
     if pa.types.is_floating(array.type):
+        # Arrow has no `is_nan` for float16.
+        array = array.cast(pa.float32()) if pa.types.is_float16(array.type) else array
         array = _null_where(array, pc.is_nan(array))
     if not is_text(array.type):
         try:
@@ -175,8 +178,17 @@ def _floor_numbers(numbers: Any) -> Any:
     return pa.array(values, mask=pc.is_null(numbers).to_numpy(zero_copy_only=False))
 
 
+def _hyphenated(text: Any) -> Any:
+    """Dates of eight digits and years of four in the form with hyphens: they are no epoch seconds."""
+    if not pc.any(pc.match_substring_regex(text, _DIGITS)).as_py():
+        return text
+    text = pc.replace_substring_regex(text, r"^(\d{4})(\d\d)(\d\d)(\.0)?$", r"\1-\2-\3")
+    return pc.replace_substring_regex(text, r"^(\d{4})(\.0)?$", r"\1-01-01")
+
+
 def _text_seconds(text: Any) -> tuple[Any, Mask]:
     """Epoch seconds of numbers, zoned times and zoneless times (taken as UTC), each by its own cast."""
+    text = _hyphenated(text)
     number = pc.match_substring_regex(text, _EPOCH)
     zoned = pc.match_substring_regex(text, _ZONE)
     result = pa.nulls(len(text), pa.int64())
@@ -203,6 +215,7 @@ def to_epoch_seconds(array: Any, null_values: Sequence[str], column: str) -> tup
     Args:
         array: Arrow array of length `n`: timestamps, dates, epoch seconds, or text such as `2013-01-31`,
             `2013-01-31 05:30[:15]`, `2013-01-31T05:30:15.5+01:00` or epoch seconds. No zone means UTC.
+            Eight digits, as text or integer, are a date, `20130131`, and four are a year, `2013`.
         null_values: texts that mean missing, besides the empty one.
         column: name for the error text.
 
@@ -230,7 +243,9 @@ def to_epoch_seconds(array: Any, null_values: Sequence[str], column: str) -> tup
         seconds = _floor_seconds(array.cast(pa.timestamp("us", kind.tz), safe=False))
     elif pa.types.is_date(kind):
         seconds = _floor_seconds(array.cast(pa.timestamp("us")))
-    elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
+    elif pa.types.is_integer(kind):
+        seconds, bad = _text_seconds(array.cast(pa.string()))
+    elif pa.types.is_floating(kind):
         numbers = array.cast(pa.float64(), safe=False)
         seconds = _floor_numbers(_null_where(numbers, pc.is_nan(numbers)))
     else:

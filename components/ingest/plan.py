@@ -37,12 +37,19 @@ class SplitRule:
     validation_files: bool
 
     @property
+    def validation_given(self) -> bool:
+        """Whether `validation` has a time or files of its own."""
+        return self.validation_files or self.validation_from is not None
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether a `validation` split is asked for; by hash it may turn out without rows."""
+        return self.validation_given or self.validation_fraction > 0
+
+    @property
     def needs_hash(self) -> bool:
         """Whether any row is placed by its hash."""
-        if self.by == "hash":
-            return True
-        given = self.validation_from is not None if self.by == "time" else self.validation_files
-        return not given and self.validation_fraction > 0
+        return self.by == "hash" or (not self.validation_given and self.validation_fraction > 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +103,13 @@ def _instant(field: str, text: str | None) -> int | None:
     return int(seconds[0].as_py())
 
 
-def _split_rule(split: Mapping[str, Any], time: str | None) -> SplitRule:
+def split_rule(data: Mapping[str, Any]) -> SplitRule:
+    """Derives the split rule from the data section.
+
+    Raises:
+        TandemError: `INGEST-001` if the section contradicts itself.
+    """
+    split, time = data["split"], data["time_column"]
     by = split["by"]
     if by == "time" and not time:
         raise data_error(
@@ -118,7 +131,7 @@ def _split_rule(split: Mapping[str, Any], time: str | None) -> SplitRule:
         validation_fraction=split["validation_fraction"],
         eval_from=_instant("eval_from", split["eval_from"]) if by == "time" else None,
         validation_from=_instant("validation_from", split["validation_from"]) if by == "time" else None,
-        validation_files=bool(split["validation_files"]),
+        validation_files=bool(split["validation_files"]) and by == "files",
     )
     if (
         rule.eval_from is not None
@@ -154,7 +167,7 @@ def make_plan(
             f"Received: task={task!r}, label.classes={label['classes']!r}.",
         )
     storage[label["column"]] = "int64" if label["classes"] else "float"
-    rule = _split_rule(data["split"], data["time_column"])
+    rule = split_rule(data)
     return Plan(
         storage=dict(sorted(storage.items())),
         label=label["column"],

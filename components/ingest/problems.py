@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from trainer.errors import TandemError
@@ -25,7 +25,7 @@ CODES: Final[dict[str, str]] = {
     "INGEST-014": "the prepare function failed",
     "INGEST-015": "the prepare function wrote no file",
     "INGEST-016": "no such span or version, or a bad span pattern",
-    "INGEST-017": "the `train` or the `eval` split has no rows",
+    "INGEST-017": "a split has no rows: `train`, `eval`, or a `validation` with a time or files of its own",
     "INGEST-018": "a CSV row is too long or a quote is never closed",
     "INGEST-019": "the output directory already has files",
 }
@@ -44,6 +44,16 @@ def data_error(code: str, message: str, hint: str = "") -> TandemError:
     """
     assert CODES[code]
     return TandemError(code, message, hint, exit_status=2)
+
+
+def check_unique(file: str, names: Sequence[str]) -> None:
+    """Raises `INGEST-007` if a column name of `file` occurs twice."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise data_error(
+            "INGEST-007", f"expected each column once. Received: file={file}, repeated={twice}.",
+            "Rename or remove the repeated columns.",
+        )  # fmt: skip
 
 
 def missing_columns(file: str, wanted: Iterable[str], found: Iterable[str]) -> TandemError:

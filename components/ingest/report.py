@@ -16,7 +16,7 @@ class IngestReport:
     """Counts of an ingestion, written as `ingest.json`.
 
     Args:
-        rows: rows written by split; a split without rows is left out.
+        rows: rows by split, for each split that the config asks for.
         unlabelled: rows left out because their label is missing.
         bad: rows in `dead_letter.jsonl`.
         read: rows seen in the files, before `limit`, without the ones that had no right number of fields.

@@ -39,9 +39,11 @@ class Rows:
         lines: `(n,)` line numbers.
         whole: binary Arrow array of length `n` with the row's own bytes, if the format has them.
         rejected: rows seen since the previous batch that could not be split into fields.
+        features: names that occur in the batch, in formats without a header.
     """
 
     columns: dict[str, Any]
     lines: npt.NDArray[np.int64]
     whole: Any = None
     rejected: tuple[Rejected, ...] = ()
+    features: frozenset[str] = frozenset()

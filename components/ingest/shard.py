@@ -79,7 +79,8 @@ def scan(source: Source, plan: Plan) -> dict[str, Any]:
     """Counts the rows of a file and, if the plan has a time column, its labelled rows by time.
 
     Returns:
-        `rows` and, with a time column, `times` as in `TimeCounts.as_json`.
+        `rows` and, with a time column, `times` as in `TimeCounts.as_json` and `features`, the names that
+        occur in a TFRecord file.
     """
     if not plan.time:
         if source.format == "parquet":
@@ -89,12 +90,14 @@ def scan(source: Source, plan: Plan) -> dict[str, Any]:
         return {"rows": sum(len(rows.lines) for rows in read(source, plan, (), False))}
     nulls = null_values_of(source, plan)
     counts, total = TimeCounts(), 0
+    features: set[str] = set()
     for rows in read(source, plan, (plan.time, plan.label), False):
         total += len(rows.lines)
+        features |= rows.features
         seconds, _ = parsing.to_epoch_seconds(rows.columns[plan.time], nulls, plan.time)
         label, _ = label_column(rows.columns[plan.label], plan, nulls)
         counts.add(seconds.filter(pc.is_valid(label)).drop_null().to_numpy())
-    return {"rows": total, "times": counts.as_json()}
+    return {"rows": total, "times": counts.as_json(), "features": sorted(features)}
 
 
 def _select(rows: Rows, mask: np.ndarray[Any, np.dtype[np.bool_]] | None) -> Rows:
@@ -114,8 +117,12 @@ def run(task: Task) -> dict[str, Any]:
 
     Returns:
         `rows` and `shards` (lists of paths) by split, `unlabelled`, `misfits` (rows without the right
-        number of fields), `bad` (rows with a wrong value), `read` (rows seen) and `taken`.
+        number of fields), `bad` (rows with a wrong value), `read` (rows seen), `taken`, and `features`, the
+        names that occur in TFRecord files.
     """
+    # Beam may run a task again after it was interrupted.
+    task.dead_letter.unlink(missing_ok=True)
+    features: set[str] = set()
     writers = [ShardWriter(task.directory / f"Split-{name}" / "part", task.gzip) for name in SPLITS]
     rows_of = dict.fromkeys(SPLITS, 0)
     unlabelled = misfits = bad = seen = taken = 0
@@ -126,6 +133,7 @@ def run(task: Task) -> dict[str, Any]:
             rows = _select(batch, task.selection.mask(position, count))
             position += count
             seen += count
+            features |= batch.features
             misfits += len(rows.rejected)
             taken += len(rows.lines)
             if not len(rows.lines):
@@ -151,4 +159,5 @@ def run(task: Task) -> dict[str, Any]:
         "bad": bad,
         "read": seen,
         "taken": taken,
+        "features": sorted(features),
     }

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import glob
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -19,8 +21,10 @@ _FORMAT_OF_SUFFIX: Final = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",
     ".tfrecord": "tfrecord", ".tfrecords": "tfrecord",
 }  # fmt: skip
-_MAGIC: Final = ((b"\x1f\x8b", "gzip"), (b"BZh", "bz2"), (b"\x28\xb5\x2f\xfd", "zstd"))
-_READ_ERRORS: Final = (OSError, EOFError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
+_MAGIC: Final = {b"PK\x03\x04": "zip", b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
+_READ_ERRORS: Final = (
+    OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError,
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,11 +44,16 @@ class Source:
     split: str | None = None
 
 
-def format_of(path: Path) -> str | None:
-    """The format by file name, compression suffix aside; none if the name tells nothing."""
+def _unpacked_name(path: Path) -> str:
     name = path.name.lower()
     for suffix in _COMPRESSION_SUFFIXES:
         name = name.removesuffix(suffix)
+    return name
+
+
+def format_of(path: Path) -> str | None:
+    """The format by file name, compression suffix aside; none if the name tells nothing."""
+    name = _unpacked_name(path)
     if "tfrecord" in name:
         return "tfrecord"
     return _FORMAT_OF_SUFFIX.get(Path(name).suffix)
@@ -66,14 +75,19 @@ def _expand(path: Path, file_format: str) -> list[Path]:
     if not path.is_dir():
         return [path]
     files = [file for file in path.rglob("*") if _visible(file, path)]
-    return [file for file in files if file_format != "auto" or format_of(file)]
+    return [file for file in files if file_format != "auto" or is_data(file)]
+
+
+def is_data(path: Path) -> bool:
+    """Whether the name is one of data; `.txt` is more often a note."""
+    return format_of(path) is not None and not _unpacked_name(path).endswith(".txt")
 
 
 def find(pattern: str, file_format: str, base: Path, split: str | None = None) -> list[Source]:
     """Lists the files of a path, directory or glob, in name order.
 
-    In a directory, files and directories that begin with `.` or `_` are passed over, and so are files of
-    unknown format when `file_format` is `auto`.
+    In a directory, files and directories that begin with `.` or `_` are passed over, and so are text files
+    and files of unknown format when `file_format` is `auto`.
 
     Raises:
         TandemError: `INGEST-002` if nothing matches.
@@ -136,27 +150,31 @@ def reading(source: Source) -> Iterator[None]:
         raise damaged(source.name, error) from error
 
 
+def compression_of(path: Path) -> str | None:
+    """`zip`, `gzip`, `bz2`, `zstd` or none, by the first bytes and not by the name."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
+
+
 @contextlib.contextmanager
 def open_stream(source: Source) -> Iterator[Any]:
-    """Opens a file for reading bytes; compression is seen by the first bytes, not by the name.
+    """Opens a file for reading bytes, uncompressed.
 
     Raises:
         TandemError: `INGEST-009` if a zip archive does not hold exactly one file, or is damaged.
     """
-    with source.path.open("rb") as file:
-        magic = file.read(4)
-    if magic == b"PK\x03\x04":
+    codec = compression_of(source.path)
+    if codec == "zip":
         with zipfile.ZipFile(source.path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) != 1:
                 raise damaged(source.name, f"a zip archive of {len(members)} files; expected one")
             with archive.open(members[0]) as stream:
                 yield stream
-        return
-    for start, codec in _MAGIC:
-        if magic.startswith(start):
-            with pa.CompressedInputStream(pa.OSFile(str(source.path)), codec) as stream:
-                yield stream
-            return
-    with source.path.open("rb") as stream:
-        yield stream
+    elif codec:
+        with pa.CompressedInputStream(pa.OSFile(str(source.path)), codec) as stream:
+            yield stream
+    else:
+        with source.path.open("rb") as stream:
+            yield stream

@@ -17,6 +17,7 @@ from typing import Final
 from components.ingest.problems import data_error
 
 _TOKEN: Final = re.compile(r"\{(SPAN|VERSION)(?::(\d+))?\}|\{(YYYY|MM|DD)\}")
+_WILD: Final = re.compile(r"\*\*/|\*|\?|\[!?[^\]]+\]")
 _EPOCH: Final = datetime.date(1970, 1, 1)
 
 
@@ -77,7 +78,18 @@ def _glob_and_regex(pattern: str) -> tuple[str, re.Pattern[str]]:
 
 
 def _plain_regex(text: str) -> str:
-    return re.escape(text).replace(r"\*", r"[^/]*").replace(r"\?", r"[^/]")
+    """The regular expression of a glob: `*`, `?`, `[...]` within a name, `**/` for directories."""
+    regex, position = "", 0
+    for match in _WILD.finditer(text):
+        wild = match.group()
+        regex += re.escape(text[position : match.start()])
+        if wild[0] == "[":
+            negated = wild[1] == "!"
+            regex += ("[^/" if negated else "[") + wild[1 + negated :].replace("\\", r"\\")
+        else:
+            regex += {"**/": r"(?:[^/]+/)*", "*": r"[^/]*", "?": r"[^/]"}[wild]
+        position = match.end()
+    return regex + re.escape(text[position:])
 
 
 def _span_of(match: re.Match[str]) -> int | None:
@@ -95,7 +107,7 @@ def _versions(pattern: str, base: Path) -> dict[int, dict[int | None, str]]:
     """Span to version to the pattern with both filled in, for everything that exists."""
     globbed, regex = _glob_and_regex(pattern)
     found: dict[int, dict[int | None, str]] = {}
-    for path in glob.glob(globbed, root_dir=base):  # noqa: PTH207
+    for path in glob.glob(globbed, root_dir=base, recursive=True):  # noqa: PTH207
         match = regex.match(path)
         span = _span_of(match) if match else None
         if match is None or span is None:
@@ -106,7 +118,14 @@ def _versions(pattern: str, base: Path) -> dict[int, dict[int | None, str]]:
         def text_of(token: re.Match[str], texts: dict[str, str] = texts) -> str:
             return texts[token.group(1) or token.group(3)]
 
-        found.setdefault(span, {})[version] = _TOKEN.sub(text_of, pattern)
+        filled = _TOKEN.sub(text_of, pattern)
+        known = found.setdefault(span, {}).setdefault(version, filled)
+        if known != filled:
+            raise data_error(
+                "INGEST-016",
+                f"expected each span and version in one spelling. Received: {known} and {filled}.",
+                "Remove one of them, or give the number of digits, such as {SPAN:2}.",
+            )
     return found
 
 

@@ -12,12 +12,13 @@ from tfx.utils import path_utils
 
 from components.adapter import Artifacts, directory, split_files
 from components.adapter import Executor as BaseExecutor
-from components.train.files import READING
+from components.train.files import CHECKPOINTS, READING
 from components.train.origin import resolve
 from components.train.progress import current
+from trainer.data.records import serialized_examples
 from trainer.loop import RunSpec, run
 from trainer.spec import FeatureSpec, ModelSpec, TrainSpec
-from trainer.storage import write_json
+from trainer.storage import write_atomic, write_json
 from transforms.tabular import encodings, feature_spec, vocabularies
 
 
@@ -38,7 +39,7 @@ class Executor(BaseExecutor):
                 model=ModelSpec.from_json(json.loads(properties["model_config"])),
                 train=TrainSpec.from_json(json.loads(properties["train"])),
                 train_files=tuple(split_files(transformed, "train")),
-                validation_files=tuple(split_files(transformed, "validation")),
+                validation_files=_with_examples(split_files(transformed, "validation")),
                 eval_raw_files=tuple(split_files(directory(inputs, "examples"), "eval")),
                 recorded_requests=int(properties["recorded_requests"]),
                 transform_graph_dir=str(graph),
@@ -53,6 +54,13 @@ class Executor(BaseExecutor):
         )
         model = path_utils.serving_model_dir(str(directory(outputs, "model")))
         write_json(Path(model) / READING, json.loads(properties["reading"]))
+        write_atomic(directory(outputs, "model_run") / CHECKPOINTS, checkpoints.name)
+
+
+def _with_examples(files: list[str]) -> tuple[str, ...]:
+    """The files, or none if they hold no example: training then goes on as without the split."""
+    held = serialized_examples([Path(file) for file in files]).take(1)
+    return tuple(files) if any(True for _ in held) else ()
 
 
 def _checkpoint_directory(properties: Mapping[str, Any], transformed: str) -> Path:

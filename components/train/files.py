@@ -1,6 +1,9 @@
-"""Where things lie inside an exported model, apart from what TensorFlow puts there."""
+"""Where things lie inside the outputs of a training, apart from what the trainer puts there."""
 
 from __future__ import annotations
 
 READING = "assets.extra/reading.json"
-"""How the files were read that the model learned from: `delimiter` and `null_values`."""
+"""In the model, how the files were read that it learned from: `delimiter` and `null_values`."""
+
+CHECKPOINTS = "checkpoints.txt"
+"""In the model run, the name of the training's own directory below `checkpoint_root`."""

@@ -13,6 +13,7 @@ from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from components.ingest.core import ingest
 from components.ingest.report import IngestReport
+from components.ingest.tfrecord import frame_header, masked_crc
 from pipeline.config.model import Data
 from trainer.errors import TandemError
 
@@ -54,6 +55,10 @@ class Place:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
+
+    def write_tfrecord(self, name: str, examples: list[bytes]) -> None:
+        frames = [frame_header(len(e)) + e + masked_crc(e).to_bytes(4, "little") for e in examples]
+        self.write(name, b"".join(frames))
 
     def run(self, beam_options: tuple[str, ...] = (), **given: Any) -> IngestReport:
         """Ingests; arguments are fields of the data section, or `label`, `task`, `features`."""

@@ -60,6 +60,16 @@ def test_the_executor_records_splits_spans_and_format_and_tfdv_counts_what_is_mi
     assert missing == {"size": 50, "color": 160, "y": 0}
 
 
+def test_the_splits_are_those_that_the_config_asks_for(place: Any, tmp_path: Path) -> None:
+    place.write("all.csv", "size,color,y\n" + "".join(f"{i},red,yes\n" for i in range(100)))
+    for fraction, names in ((1e-9, ["train", "validation", "eval"]), (0.0, ["train", "eval"])):
+        examples = tfx.types.standard_artifacts.Examples()
+        examples.uri = str(tmp_path / str(fraction))
+        given = properties(place, path="all.csv", split={"validation_fraction": fraction})
+        Executor().Do({}, {"examples": [examples]}, given)
+        assert json.loads(examples.split_names) == names
+
+
 def test_the_component_has_the_node_id_and_one_output(place: Any) -> None:
     component = Ingest(**properties(place, path="x"))
     assert component.id == "ingest"

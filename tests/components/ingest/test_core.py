@@ -11,9 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from components.ingest import shard
+from components.ingest.plan import make_plan
+from components.ingest.sources import Source
+from pipeline.config.model import Data
 
 HEADER = "color,size,at,y\n"
 LINES = [f"c{i % 7},{i / 8},{1_600_000_000 + i * 3600},{'yes' if i % 3 else 'no'}" for i in range(600)]
@@ -87,7 +93,29 @@ def test_the_share_of_bad_rows_is_limited(place: Any) -> None:
     error = place.fails(lambda: place.run_lines(*lines, max_bad_row_fraction=0.019))
     assert error.code == "INGEST-011"
     assert "2 rows" in error.message
-    assert "train.csv:99" in error.message
+    assert "train.csv, record 99: " in error.message
+
+
+def test_too_many_bad_rows_are_listed_in_the_log(place: Any, caplog: pytest.LogCaptureFixture) -> None:
+    error = place.fails(lambda: place.run_lines("red,1,1,yes", *["red,x,1,yes"] * 1001))
+    assert "The log of this step lists the first 1,000 of them." in error.hint
+    listed = [r.getMessage().split(": ", 1)[1] for r in caplog.records if "Dead letter" in r.getMessage()]
+    assert [json.loads(letter)["line"] for letter in listed] == list(range(3, 1003))
+    few = place.fails(lambda: place.run_lines("red,x,1,yes"))
+    assert "The log of this step lists them." in few.hint
+
+
+def test_a_task_that_is_run_again_leaves_each_dead_letter_once(place: Any, tmp_path: Path) -> None:
+    path = place.write("all.csv", HEADER + "red,x,1,yes\nred,1\n" + "\n".join(LINES))
+    data = Data(path="all.csv").model_dump(mode="json")
+    label = {"column": "y", "classes": ["no", "yes"], "missing": "drop"}
+    plan = make_plan(data, label, "binary", {"size": {"kind": "numeric"}})
+    task = shard.Task((Source(path, "all.csv", "csv"),), (0,), plan, shard.Selection(), tmp_path, False)
+    shard.run(task)
+    once = task.dead_letter.read_text()
+    shard.run(task)
+    assert task.dead_letter.read_text() == once
+    assert len(once.splitlines()) == 2
 
 
 def parquet(table: pa.Table, **options: Any) -> bytes:
@@ -117,6 +145,7 @@ def zipped(content: bytes) -> bytes:
     [
         ("all.csv.gz", lambda: gzip.compress(TEXT.encode())),
         ("all.csv.bz2", lambda: bz2.compress(TEXT.encode())),
+        ("all.csv.zst", lambda: bytes(pa.compress(TEXT.encode(), "zstd"))),
         ("all.csv.zip", lambda: zipped(TEXT.encode())),
         ("all.csv", lambda: b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode()),
         ("all.csv", lambda: TEXT.rstrip("\n").encode()),
@@ -154,21 +183,51 @@ def test_tfrecord_output_can_be_ingested_again(place: Any) -> None:
     assert len(again) > 400
 
 
-def test_a_damaged_or_multivalued_example_is_a_bad_row(place: Any) -> None:
+def texts(values: list[str]) -> pa.Array:
+    return pa.array([[value.encode()] for value in values], pa.list_(pa.binary()))
+
+
+def examples(**columns: pa.Array) -> list[bytes]:
     from tfx_bsl.coders.example_coder import RecordBatchToExamples
 
-    from components.ingest.tfrecord import frame_header, masked_crc
+    return list(RecordBatchToExamples(pa.record_batch(columns)))
 
-    batch = pa.record_batch(
-        {"size": pa.array([[1.0], [1.0, 2.0], None], pa.list_(pa.float32())),
-         "y": pa.array([[b"yes"]] * 3, pa.list_(pa.binary()))}
-    )  # fmt: skip
-    records = [*RecordBatchToExamples(batch), b"\xff\xff"]
-    content = b"".join(
-        frame_header(len(record)) + record + masked_crc(record).to_bytes(4, "little") for record in records
-    )
-    place.write("train.tfrecord", content)
-    place.write("eval.tfrecord", content)
+
+def test_a_tfrecord_feature_must_occur_in_some_file_not_in_each(place: Any) -> None:
+    size = pa.array([[1.0]], pa.list_(pa.float32()))
+    features = {"size": {"kind": "numeric"}}
+    place.write_tfrecord("train-0.tfrecord", examples(size=size, y=texts(["yes"])))
+    place.write_tfrecord("train-1.tfrecord", examples(y=texts(["no"])))
+    place.write_tfrecord("eval.tfrecord", examples(y=texts(["no"])))
+    place.run(features=features)
+    assert place.rows() == [{"size": 1.0, "y": 1}, {"y": 0}]
+    place.output = place.output.parent.parent / "again" / "x"
+    absent = place.fails(lambda: place.run(features={"sise": {"kind": "numeric"}}))
+    assert absent.code == "INGEST-008"
+    assert "`sise` (nearest: `size`) in any of 3 TFRecord files" in absent.message
+
+
+def test_a_split_by_time_names_the_tfrecord_feature_that_is_nowhere(place: Any) -> None:
+    place.write_tfrecord("all.tfrecord", examples(at=texts(["2020-01-01"])))
+    given = {"path": "all.tfrecord", "split": {"by": "time"}, "time_column": "at"}
+    error = place.fails(lambda: place.run(**given))
+    assert (error.code, "`y`" in error.message) == ("INGEST-008", True)
+
+
+def test_features_of_two_types_are_refused(place: Any) -> None:
+    whole = examples(size=pa.array([[1]], pa.list_(pa.int64())), y=texts(["yes"]))
+    part = examples(size=pa.array([[1.5]], pa.list_(pa.float32())), y=texts(["yes"]))
+    place.write_tfrecord("all.tfrecord", whole + part)
+    error = place.fails(lambda: place.run(path="all.tfrecord", split=HASH))
+    assert error.code == "INGEST-010"
+    assert '"size"' in error.message
+
+
+def test_a_damaged_or_multivalued_example_is_a_bad_row(place: Any) -> None:
+    size = pa.array([[1.0], [1.0, 2.0], None], pa.list_(pa.float32()))
+    records = [*examples(size=size, y=texts(["yes"] * 3)), b"\xff\xff"]
+    place.write_tfrecord("train.tfrecord", records)
+    place.write_tfrecord("eval.tfrecord", records)
     place.run(features={"size": {"kind": "numeric"}}, max_bad_row_fraction=1.0)
     assert place.rows() == [{"size": 1.0, "y": 1}, {"y": 1}]
     assert sorted(letter["line"] for letter in letters(place)) == [2, 2, 4, 4]
@@ -179,6 +238,7 @@ def test_many_files_give_the_same_bytes_whatever_the_workers(place: Any) -> None
         place.write(f"parts/sub/p{i}.csv", HEADER + "\n".join(LINES[i * 120 : (i + 1) * 120]) + "\nbad\n")
     place.write("parts/_hidden.csv", "no rows")
     place.write("parts/README.md", "no rows")
+    place.write("parts/README.txt", "no rows")
     given = {
         "path": "parts",
         "split": {"by": "time"},
@@ -236,6 +296,34 @@ def test_splits_by_time_at_given_moments(place: Any) -> None:
     place.run(path="all.csv", time_column="at", split=split)
     last = {name: max(row["at"] for row in place.rows(name)) for name in ("train", "validation", "eval")}
     assert last["train"] < 1_600_560_000 <= last["validation"] < 1_601_510_400 <= last["eval"]
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_a_split_that_is_asked_for_is_written_even_without_rows(place: Any, compression: str) -> None:
+    place.write("all.csv", TEXT)
+    split = {"by": "hash", "validation_fraction": 1e-9}
+    report = place.run(path="all.csv", split=split, compression=compression)
+    assert report.rows["validation"] == 0
+    (file,) = (place.output / "Split-validation").iterdir()
+    assert gzip.decompress(file.read_bytes()) == b"" if compression == "gzip" else file.stat().st_size == 0
+    none = place.run(path="all.csv", split={"by": "hash", "validation_fraction": 0.0})
+    assert list(none.rows) == ["train", "eval"]
+    assert not (place.output / "Split-validation").exists()
+
+
+def test_a_whole_parquet_file_may_hold_any_type_beside_the_features(place: Any) -> None:
+    odd = {"uuid": pa.array([b"\xff\xfe", b"ab"] * 300, pa.binary(2)), "list": pa.array([[1]] * 600),
+           "half": pa.array(np.arange(600, dtype=np.float16))}  # fmt: skip
+    content = table()
+    for name, column in odd.items():
+        content = content.append_column(name, column)
+    place.write("all.parquet", parquet(content))
+    given = {"path": "all.parquet", "split": {"by": "hash", "validation_fraction": 0.0}}
+    kinds = {"uuid": {"kind": "categorical"}, "half": {"kind": "categorical"}}
+    assert sum(place.run(features=kinds, **given).rows.values()) == 600
+    rows = place.rows("train") + place.rows("eval")
+    assert {row["uuid"] for row in rows} == {b"\xff\xfe", b"ab"}
+    assert {row["half"] for row in rows} == {str(i).encode() for i in range(600)}
 
 
 def test_spans_are_read_in_a_window(place: Any) -> None:

@@ -29,6 +29,36 @@ def test_line_numbers_are_right_across_blocks_with_bad_rows_between(tmp_path: Pa
     assert rejected == [number for number, fine in enumerate(good, start=2) if not fine]
 
 
+@pytest.mark.parametrize("columns", [["n"], ["n", "t"], []])
+def test_an_open_quote_is_seen_in_a_last_column_that_is_not_wanted(
+    tmp_path: Path, columns: list[str]
+) -> None:
+    path = tmp_path / "a.csv"
+    rows = [f'{i},x,"y{i}"' for i in range(300)]
+    path.write_text("n,t,u\n" + "\n".join(rows) + "\n")
+    batches = list(read_csv(Source(path, "a.csv", "csv"), columns, ",", False))
+    assert [list(batch.columns) for batch in batches] == [columns]
+    assert sum(len(batch.lines) for batch in batches) == 300
+    rows[100:] = ['100,x,"y100', *(f"{i},x,y{i}" for i in range(101, 300))]
+    path.write_text("n,t,u\n" + "\n".join(rows) + "\n")
+    with pytest.raises(TandemError, match="INGEST-018"):
+        list(read_csv(Source(path, "a.csv", "csv"), columns, ",", False))
+
+
+@pytest.mark.parametrize("wrong", [b"caf\xe9", b"4,caf\xe9", b"4,x,caf\xe9", b"4,x,y\xc3"])
+@pytest.mark.parametrize("block_bytes", [16, 1 << 20])
+def test_bytes_that_are_not_utf8_are_told_with_their_line(
+    tmp_path: Path, wrong: bytes, block_bytes: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.csv"
+    after = b"" if wrong.endswith(b"\xc3") else b"\n5,x,y\n"
+    path.write_bytes("n,t,u\n1,x,é\n\n3,x,y\n".encode() + wrong + after)
+    with pytest.raises(TandemError, match=r"INGEST-005.*line=5") as caught:
+        list(read_csv(Source(path, "a.csv", "csv"), ["n"], ",", False, block_bytes=block_bytes))
+    assert repr(wrong[wrong.index(wrong[-1:]) :])[:-1] in caught.value.message
+    assert capfd.readouterr().err == ""
+
+
 def test_a_row_longer_than_a_block_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("n,t\n1," + "x" * 500 + "\n2,y\n")

@@ -29,6 +29,11 @@ NULLS = ("", "NA")
         ("1357016400", 1_357_016_400),
         ("1357016400.9", 1_357_016_400),
         ("-0.5", -1),
+        ("20130131", 1_359_590_400),
+        ("20130131.0", 1_359_590_400),
+        ("2013", 1_356_998_400),
+        ("201301", 201_301),
+        ("020130131", 20_130_131),
         (" 1970-01-02 ", 86_400),
         ("0001-01-01", -62_135_596_800),
         ("9999-12-31T23:59:59", 253_402_300_799),
@@ -42,7 +47,18 @@ def test_a_time_in_any_notation_is_utc_epoch_seconds(text: str, seconds: int) ->
 
 @pytest.mark.parametrize(
     "text",
-    ["2013-02-30", "soon", "2013-01-01T24:00:00", "05:00", "1357016400000", "13-1-1", "2013-01-01T05:00+25"],
+    [
+        "2013-02-30",
+        "soon",
+        "2013-01-01T24:00:00",
+        "05:00",
+        "1357016400000",
+        "13-1-1",
+        "2013-01-01T05:00+25",
+        "20130230",
+        "10000000",
+        "0000",
+    ],
 )
 def test_what_is_no_time_is_masked_and_milliseconds_are_refused(text: str) -> None:
     values, bad = to_epoch_seconds(pa.array(["2000-01-01", text]), NULLS, "at")
@@ -66,6 +82,12 @@ def test_typed_times_are_rounded_down_to_seconds(array: pa.Array) -> None:
     values, bad = to_epoch_seconds(array, (), "at")
     assert values.to_pylist() == [1]
     assert not bad.any()
+
+
+def test_integers_are_read_as_their_digits_would_be() -> None:
+    values, bad = to_epoch_seconds(pa.array([20130131, 2013, 5, 1_357_016_400, 20130230, None]), (), "at")
+    assert values.to_pylist() == [1_359_590_400, 1_356_998_400, 5, 1_357_016_400, None, None]
+    assert bad.tolist() == [False] * 4 + [True, False]
 
 
 def test_dates_are_midnight_utc() -> None:
@@ -128,6 +150,8 @@ def test_float32_text_reads_back_exactly(numbers: list[float | None]) -> None:
         (pa.array([1.0, 0.5, float("nan")]), [b"1", b"0.5", None]),
         (pa.array(["a", "", "NA"]), [b"a", None, None]),
         (pa.array([b"\xff", b"x"]), [b"\xff", b"x"]),
+        (pa.array([b"\xff", b"x"], pa.binary(1)), [b"\xff", b"x"]),
+        (pa.array(np.array([0.5, np.nan], np.float16)), [b"0.5", None]),
         (pa.array(["a", None, "b"]).dictionary_encode(), [b"a", None, b"b"]),
         (pa.nulls(2), [None, None]),
     ],

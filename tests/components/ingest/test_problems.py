@@ -24,6 +24,21 @@ def parquet(table: pa.Table) -> bytes:
     return sink.getvalue()
 
 
+def twice_named() -> bytes:
+    names = ["color", "size", "at", "y", "size"]
+    return parquet(pa.Table.from_arrays([pa.array(["1"])] * 5, names=names))
+
+
+def damaged_zip() -> bytes:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("inner.csv", TEXT)
+    content = bytearray(sink.getvalue())
+    for position in (60, len(content) // 2, len(content) // 2 + 1):
+        content[position] ^= 0xFF
+    return bytes(content)
+
+
 TRUNCATED = parquet(pa.table({"y": ["yes"]}))[:-6]
 ERRORS: list[tuple[str, str, str | bytes, dict[str, Any]]] = [
     ("INGEST-002", "other.csv", TEXT, {}),
@@ -36,12 +51,16 @@ ERRORS: list[tuple[str, str, str | bytes, dict[str, Any]]] = [
     ("INGEST-005", "train.csv", TEXT.encode("utf-16"), {}),
     ("INGEST-006", "train.csv", TEXT.replace(",", ";"), {}),
     ("INGEST-006", "train.csv", TEXT, {"delimiter": "|"}),
+    ("INGEST-006", "train.csv", TEXT.replace(",", ";").replace("y", "y;a, b", 1), {}),
     ("INGEST-007", "train.csv", "color,size,at,y,size\n", {}),
+    ("INGEST-007", "train.parquet", twice_named(), {"path": "train.parquet"}),
     ("INGEST-008", "train.csv", TEXT.replace("color", "colour"), {}),
     ("INGEST-008", "train.parquet", parquet(pa.table({"y": ["yes"]})), {"path": "train.parquet"}),
     ("INGEST-009", "train.csv", gzip.compress(TEXT.encode())[:-20], {}),
     ("INGEST-009", "train.csv", b"\x1f\x8bnot gzip at all", {}),
     ("INGEST-009", "train.csv", b"PK\x03\x04 not a zip", {}),
+    ("INGEST-009", "train.csv", damaged_zip(), {}),
+    ("INGEST-009", "train.parquet.gz", gzip.compress(TRUNCATED), {"path": "train.parquet.gz"}),
     ("INGEST-009", "train.parquet", TRUNCATED, {"path": "train.parquet"}),
     ("INGEST-009", "train.parquet", TEXT, {"path": "train.parquet"}),
     ("INGEST-009", "train.tfrecord", TEXT, {"path": "train.tfrecord"}),
@@ -49,6 +68,8 @@ ERRORS: list[tuple[str, str, str | bytes, dict[str, Any]]] = [
     ("INGEST-012", "train.csv", HEADER + "red,1,1,yes\nred,1,1,\n", {"label": {"missing": "error"}}),
     ("INGEST-016", "train.csv", TEXT, {"path": "train-{SPAN}.csv"}),
     ("INGEST-017", "train.csv", HEADER + "red,1,1,yes\n", {}),
+    ("INGEST-017", "train.csv", TEXT,
+     {"split": {"by": "time", "validation_from": "2030-01-01"}, "time_column": "at"}),
     ("INGEST-018", "train.csv", HEADER + '"red,1,1,yes\n' + "red,1,1,yes\n" * 200_000, {}),
     ("INGEST-018", "train.csv", HEADER + 'red,1,1,yes\n"red,1,1,yes\nred,1,1,yes\n', {}),
     ("INGEST-001", "train.csv", TEXT, {"split": {"by": "time"}}),

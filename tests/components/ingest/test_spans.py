@@ -27,6 +27,25 @@ def test_a_window_passes_over_spans_that_do_not_exist(tmp_path: Path) -> None:
     assert (found.patterns, found.spans, found.span) == ((("d-02.csv", "d-04.csv"),), (2, 4), 4)
 
 
+def test_a_glob_beside_the_span_means_what_it_means_without(tmp_path: Path) -> None:
+    make(tmp_path, "s-1/a1.csv", "s-1/ab.csv", "s-2/ab.csv", "s-3/x/y/a1.csv", "s-4/a.csv")
+    spans = {
+        "s-{SPAN}/a[0-9].csv": 1,
+        "s-{SPAN}/a[!0-9].csv": 2,
+        "[s]-{SPAN}/a?.csv": 2,
+        "s-{SPAN}/**/a1.csv": 3,
+        "**/s-{SPAN}/*.csv": 4,
+    }
+    assert {pattern: resolve([pattern], None, 1, tmp_path).span for pattern in spans} == spans
+
+
+def test_one_span_in_two_spellings_is_refused(tmp_path: Path) -> None:
+    make(tmp_path, "s-1.csv", "s-01.csv")
+    with pytest.raises(TandemError, match=r"INGEST-016.*s-0?1.csv and s-0?1.csv"):
+        resolve(["s-{SPAN}.csv"], None, 1, tmp_path)
+    assert resolve(["s-{SPAN:2}.csv"], None, 1, tmp_path).patterns == (("s-01.csv",),)
+
+
 def test_dates_are_spans_in_days(tmp_path: Path) -> None:
     make(tmp_path, "2013-01-31.csv", "2013-02-01.csv", "2013-13-01.csv")
     found = resolve(["{YYYY}-{MM}-{DD}.csv"], None, 2, tmp_path)
