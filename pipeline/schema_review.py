@@ -46,11 +46,11 @@ def changes(config_path: Path, root: Path | None) -> list[str]:
     """Lines of a unified diff from the kept schema to the one inferred from the newest data."""
     config, place = load(config_path), Root.beside(config_path, root)
     kept = KeptSchemas(place.schema / config.name)
-    old = kept.read(kept.version()) or schema_pb2.Schema()
-    before, after = to_text(old).splitlines(), to_text(_proposed(config, place)).splitlines()
-    return list(
-        difflib.unified_diff(before, after, f"version {kept.version()}", "newest data", lineterm="", n=12)
-    )
+    old = kept.read(kept.version())
+    name = f"version {kept.version()}" if old else "none kept"
+    before = to_text(old or schema_pb2.Schema()).splitlines()
+    after = to_text(_proposed(config, place)).splitlines()
+    return list(difflib.unified_diff(before, after, name, "newest data", lineterm="", n=12))
 
 
 def accept(config_path: Path, root: Path | None) -> int:

@@ -36,8 +36,11 @@ def _anomalies(split: str, anomalies: anomalies_pb2.Anomalies) -> Iterable[dict[
         }
 
 
-def _compare(kind: str, old: Statistics, new: Statistics, limit: float | None) -> Iterable[dict[str, Any]]:
-    for distance in sorted(distances(old, new), key=lambda item: (-item.value, item.column)):
+def _compare(
+    kind: str, old: Statistics, new: Statistics, limit: float | None, time_column: str
+) -> Iterable[dict[str, Any]]:
+    found = [distance for distance in distances(old, new) if distance.column != time_column]
+    for distance in sorted(found, key=lambda item: (-item.value, item.column)):
         verdict = "reported" if limit is None else "fail" if distance.value > limit else "pass"
         yield {
             "column": distance.column,
@@ -55,6 +58,7 @@ def examine(
     previous: Statistics | None,
     check: Mapping[str, Any],
     label: str,
+    time_column: str = "",
 ) -> Findings:
     """Collects anomalies, drift, skew, outliers and sizes.
 
@@ -64,10 +68,12 @@ def examine(
         previous: statistics of the `train` split of the span before, or `None`.
         check: the `check` section of the configuration.
         label: label column; it must vary in the `train` split.
+        time_column: column with the time of a row, which is no drift or skew when it goes on. Defaults to
+            `""`: none.
 
     Returns:
-        Everything found; error-level anomalies of `train` and `eval`, exceeded limits, too few rows and a
-        constant label are errors.
+        Everything found; error-level anomalies of `train` and `eval`, exceeded limits, too few rows in them
+        and a constant label are errors.
     """
     found = [entry for split, items in sorted(anomalies.items()) for entry in _anomalies(split, items)]
     # The validation split is a small share of the rows that training comes from: it differs by chance.
@@ -78,18 +84,22 @@ def examine(
     ]
     warnings = []
     for split in ("train", "eval"):
-        rows = (
-            max((int(d.num_examples) for d in statistics[split].datasets), default=0)
-            if split in statistics
-            else 0
-        )
+        rows = _rows(statistics, split)
         if rows < check["min_rows"]:
             errors.append(f"split {split}: expected at least {check['min_rows']} rows. Received: rows={rows}")
+    rows = _rows(statistics, "validation")
+    if 0 < rows < check["min_rows"]:
+        warnings.append(
+            f"split validation: expected none or at least {check['min_rows']} rows. Received: rows={rows}. "
+            "When training stops, and a calibration, are a matter of chance"
+        )
     drift: list[dict[str, Any]] = []
     if "train" in statistics and "eval" in statistics:
-        drift += _compare("skew", statistics["train"], statistics["eval"], check["drift"]["skew"])
+        limit = check["drift"]["skew"]
+        drift += _compare("skew", statistics["train"], statistics["eval"], limit, time_column)
     if "train" in statistics and previous is not None:
-        drift += _compare("drift", previous, statistics["train"], check["drift"]["drift"])
+        limit = check["drift"]["drift"]
+        drift += _compare("drift", previous, statistics["train"], limit, time_column)
     errors += [
         f"column '{entry['column']}': {entry['kind']} {entry['value']:.3f} ({entry['measure']}) is above "
         f"the limit {entry['limit']:g}"
@@ -104,6 +114,11 @@ def examine(
             if name != label
         ]
     return Findings(tuple(errors), tuple(warnings), tuple(found), tuple(drift))
+
+
+def _rows(statistics: Mapping[str, Statistics], split: str) -> int:
+    found = statistics[split].datasets if split in statistics else ()
+    return max((int(dataset.num_examples) for dataset in found), default=0)
 
 
 def _constant_label(train: Statistics, label: str) -> list[str]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from absl import logging
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.adapter import (
     Artifacts,
@@ -18,6 +21,7 @@ from components.adapter import (
 )
 from components.adapter import Executor as BaseExecutor
 from components.check.core import examine
+from components.schema.core import KeptSchemas
 from trainer.errors import TandemError
 from trainer.storage import write_json
 
@@ -25,7 +29,7 @@ _SHOWN = 10
 
 
 class Executor(BaseExecutor):
-    """Reads `statistics` and `anomalies`, writes `report/check.json`."""
+    """Reads `statistics`, `anomalies` and `schema`, writes `report/check.json`; keeps the first schema."""
 
     def run(self, inputs: Artifacts, outputs: Artifacts, properties: Mapping[str, Any]) -> None:
         """Examines the data.
@@ -45,7 +49,12 @@ class Executor(BaseExecutor):
         previous_uri = properties["previous_statistics"]
         previous = read_statistics(previous_uri, "train") if previous_uri else None
         findings = examine(
-            anomalies, statistics, previous, json.loads(properties["check"]), properties["label"]
+            anomalies,
+            statistics,
+            previous,
+            json.loads(properties["check"]),
+            properties["label"],
+            properties["time_column"],
         )
         for warning in findings.warnings:
             logging.warning("%s", warning)
@@ -60,4 +69,9 @@ class Executor(BaseExecutor):
                 "`tandem schema diff CONFIG` and keep the new one with `tandem schema accept CONFIG`.",
                 exit_status=2,
             )
+        # Not before: a schema inferred from refused data would judge the corrected ones.
+        kept, version = KeptSchemas(Path(properties["directory"])), int(properties["version"])
+        if not kept.path(version).exists():
+            text = (directory(inputs, "schema") / "schema.pbtxt").read_text()
+            kept.keep(text_format.Parse(text, schema_pb2.Schema()), version, properties["origin"])
         write_json(directory(outputs, "report") / "check.json", findings.to_dict())

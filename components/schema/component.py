@@ -13,7 +13,7 @@ from components.schema.executor import Executor
 
 
 class SchemaSpec(ComponentSpec):
-    """Statistics in, the kept schema out."""
+    """Statistics in, a schema out."""
 
     PARAMETERS: ClassVar = {
         "columns": ExecutionParameter(type=str),
@@ -21,7 +21,7 @@ class SchemaSpec(ComponentSpec):
         "check": ExecutionParameter(type=str),
         "directory": ExecutionParameter(type=str),
         "version": ExecutionParameter(type=int),
-        "edited": ExecutionParameter(type=str),
+        "state": ExecutionParameter(type=str),
         "fingerprint": ExecutionParameter(type=str),
     }
     INPUTS: ClassVar = {"statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics)}
@@ -29,7 +29,7 @@ class SchemaSpec(ComponentSpec):
 
 
 class Schema(Component):
-    """Infers the schema in the first run and hands out the kept version afterwards.
+    """Infers the schema while none is kept and hands out the kept version afterwards.
 
     Args:
         statistics: channel with the statistics of the ingested examples.
@@ -37,8 +37,8 @@ class Schema(Component):
         label: label column.
         check: JSON of the `check` section of the configuration.
         directory: where versions are kept.
-        version: the version to use; the first run creates version 1.
-        edited: digest of that version if it was edited by hand, for the cache key.
+        version: the version to use, which need not exist; the step `check` keeps the first one.
+        state: of that version (`KeptSchemas.state`), for the cache key.
         fingerprint: of sources and libraries, for the cache key.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from trainer.errors import TandemError
 from trainer.storage import sha256_file, write_atomic
 
 _FILE = "schema.pbtxt"
-_DIGEST = "kept.sha256"
+_INFERRED = "inferred.sha256"
 _TYPES = {"string": schema_pb2.BYTES, "float": schema_pb2.FLOAT, "int64": schema_pb2.INT}
 
 
@@ -64,9 +65,9 @@ def infer(
         common = getattr(counts[name], present).common_stats if present else None
         share = common.num_non_missing / rows if common and rows else 0.0
         feature.presence.min_count = 1 if share else 0
-        feature.presence.min_fraction = (
-            1.0 if name == label else round(max(0.0, share - max_missing_increase), 4)
-        )
+        # Rounded down: these data must not have more missing values than their own schema allows.
+        least = math.floor(max(0.0, share - max_missing_increase) * 10_000) / 10_000
+        feature.presence.min_fraction = 1.0 if name == label else least
         if feature.WhichOneof("domain_info") in ("domain", "string_domain"):
             feature.distribution_constraints.min_domain_mass = min_domain_mass
         else:
@@ -81,7 +82,7 @@ class KeptSchemas:
         self._directory = directory
 
     def version(self) -> int:
-        """The newest kept version, or 1 when there is none yet: the first run keeps its schema as 1."""
+        """The newest kept version, or 1 when there is none yet: the first schema is kept as 1."""
         return max([1, *self._versions()])
 
     def path(self, version: int) -> Path:
@@ -107,25 +108,45 @@ class KeptSchemas:
                 exit_status=2,
             ) from error
 
-    def keep(self, schema: schema_pb2.Schema, version: int) -> Path:
-        """Writes a version, whole or not at all."""
+    def keep(self, schema: schema_pb2.Schema, version: int, origin: str = "") -> Path:
+        """Writes a version, whole or not at all.
+
+        Args:
+            schema: the schema.
+            version: its number.
+            origin: digest of all that the schema was inferred from; empty if a user accepted it.
+        """
         path, text = self.path(version), to_text(schema)
-        write_atomic(path.with_name(_DIGEST), hashlib.sha256(text.encode()).hexdigest())
+        if origin:
+            write_atomic(path.with_name(_INFERRED), _inferred(origin, text.encode()))
         write_atomic(path, text)
         return path
 
-    def edited(self, version: int) -> str:
-        """Digest of a version that was edited since it was kept; `""` when it was not, or is not there."""
-        path = self.path(version)
+    def state(self, version: int, origin: str) -> str:
+        """What the cache key of the schema step must tell of a version.
+
+        Args:
+            version: its number.
+            origin: digest of all that a schema would be inferred from now.
+
+        Returns:
+            The digest of the version; `""` if there is none, or if it is what `origin` gave: the step then
+            has the same output with the version and without it.
+        """
+        path, inferred = self.path(version), self.path(version).with_name(_INFERRED)
         if not path.exists():
             return ""
-        digest, kept = sha256_file(path), path.with_name(_DIGEST)
-        return "" if kept.exists() and kept.read_text() == digest else digest
+        same = inferred.exists() and inferred.read_text() == _inferred(origin, path.read_bytes())
+        return "" if same else sha256_file(path)
 
     def _versions(self) -> list[int]:
         if not self._directory.is_dir():
             return []
         return [int(entry.name) for entry in self._directory.iterdir() if re.fullmatch(r"\d+", entry.name)]
+
+
+def _inferred(origin: str, text: bytes) -> str:
+    return hashlib.sha256(origin.encode() + b"\n" + text).hexdigest()
 
 
 def to_text(schema: schema_pb2.Schema) -> str:

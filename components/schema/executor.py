@@ -1,4 +1,4 @@
-"""Keeps the schema of the first run; hands out the kept version afterwards."""
+"""Infers the schema while none is kept; hands out the kept version afterwards."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ class Executor(BaseExecutor):
 
     def run(self, inputs: Artifacts, outputs: Artifacts, properties: Mapping[str, Any]) -> None:
         """See base class."""
-        kept = KeptSchemas(Path(properties["directory"]))
-        version = int(properties["version"])
-        schema = kept.read(version)
+        schema = KeptSchemas(Path(properties["directory"])).read(int(properties["version"]))
         if schema is None:
             statistics = read_statistics(directory(inputs, "statistics"), "train")
             if statistics is None:
@@ -34,5 +32,4 @@ class Executor(BaseExecutor):
                 check["min_domain_mass"],
                 check["max_missing_increase"],
             )
-            kept.keep(schema, version)
         write_atomic(directory(outputs, "schema") / "schema.pbtxt", to_text(schema))

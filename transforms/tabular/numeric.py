@@ -110,8 +110,9 @@ def _scores(values: Any, scales: Sequence[str]) -> Any:
     mean = tft.mean(values, reduce_instance_dims=False)
     deviation = tf.sqrt(tft.var(values, reduce_instance_dims=False))
     mean = tf.where(tf.math.is_finite(mean), mean, tf.zeros_like(mean))
-    # A constant column, or one without values, has no scale: it becomes 0 throughout.
-    usable = tf.math.is_finite(deviation) & (deviation > 0)
+    # A constant column, or one without values, has no scale: it becomes 0 throughout. Of a constant that
+    # comes in several batches, float64 leaves a deviation of about 1e-15 of it.
+    usable = tf.math.is_finite(deviation) & (deviation > 1e-9 * tf.abs(mean))
     values = tf.where(tf.math.is_nan(values), mean, values)
     scores = tf.where(usable, (values - mean) / tf.where(usable, deviation, 1.0), 0.0)
     return tf.cast(tf.where(raw, values, scores), tf.float32)

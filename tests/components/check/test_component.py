@@ -11,13 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.check.component import Check
+from components.schema.core import KeptSchemas, to_text
 from trainer.errors import TandemError
 
+SCHEMA = schema_pb2.Schema(feature=[schema_pb2.Feature(name="size", type=schema_pb2.FLOAT)])
 CHECK = {"drift": {"skew": None, "drift": None}, "min_rows": 10, "outlier_iqr": 20.0}
 
 
@@ -54,12 +56,22 @@ def run(directory: Path, train: pd.DataFrame, anomaly: int | None = None, previo
             found.anomaly_info["size"].short_description = "Out of range"
         (directory / "anomalies" / f"Split-{split}").mkdir(parents=True)
         (directory / "anomalies" / f"Split-{split}" / "SchemaDiff.pb").write_bytes(found.SerializeToString())
+    schema = artifact(standard_artifacts.Schema, directory / "schema")
+    (directory / "schema" / "schema.pbtxt").write_text(to_text(SCHEMA))
     report = artifact(standard_artifacts.ExampleAnomalies, directory / "report")
     executor = Check.EXECUTOR_SPEC.executor_class(BaseExecutor.Context())
     executor.Do(
-        {"statistics": [made], "anomalies": [anomalies]},
+        {"statistics": [made], "anomalies": [anomalies], "schema": [schema]},
         {"report": [report]},
-        {"check": json.dumps(CHECK | check), "label": "late", "previous_statistics": previous},
+        {
+            "check": json.dumps(CHECK | check),
+            "label": "late",
+            "time_column": "",
+            "previous_statistics": previous,
+            "directory": str(directory / "kept"),
+            "version": 1,
+            "origin": "these data",
+        },
     )
     return json.loads((directory / "report" / "check.json").read_text())
 
@@ -78,6 +90,23 @@ def test_an_anomaly_stops_the_run_by_its_severity(tmp_path: Path) -> None:
     assert stopped.value.exit_status == 2
     assert "tandem schema diff CONFIG" in stopped.value.hint
     assert not (tmp_path / "error" / "report" / "check.json").exists()
+
+
+def test_the_first_schema_is_kept_when_the_data_have_passed(tmp_path: Path) -> None:
+    run(tmp_path / "good", frame(1))
+    kept = KeptSchemas(tmp_path / "good" / "kept")
+    assert kept.read(1) == SCHEMA
+    assert kept.state(1, "these data") == ""
+    with pytest.raises(TandemError, match="DATA-001"):
+        run(tmp_path / "bad", frame(1), min_rows=1000)
+    assert not (tmp_path / "bad" / "kept").exists()
+
+
+def test_a_kept_schema_stays(tmp_path: Path) -> None:
+    kept = KeptSchemas(tmp_path / "kept")
+    kept.keep(schema_pb2.Schema(), 1)
+    run(tmp_path, frame(1))
+    assert kept.read(1) == schema_pb2.Schema()
 
 
 def test_drift_is_measured_against_the_span_before(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The schema step: it keeps the schema of the first run and hands out the kept one afterwards."""
+"""The schema step: it infers a schema while none is kept and hands out the kept one afterwards."""
 
 from __future__ import annotations
 
@@ -46,15 +46,22 @@ def domain(schema: schema_pb2.Schema) -> list[str]:
     return sorted(value for domain in schema.string_domain for value in domain.value)
 
 
-def test_the_first_schema_is_kept_and_later_data_does_not_change_it(tmp_path: Path) -> None:
+def test_while_none_is_kept_the_schema_is_of_the_data(tmp_path: Path) -> None:
     assert domain(step(tmp_path, ["Oslo", "Rome"])) == ["Oslo", "Rome"]
+    assert domain(step(tmp_path, ["Bari", "Nice"])) == ["Bari", "Nice"]
+    assert not (tmp_path / "kept").exists()
+
+
+def test_later_data_does_not_change_a_kept_schema(tmp_path: Path) -> None:
+    kept = KeptSchemas(tmp_path / "kept")
+    kept.keep(step(tmp_path, ["Oslo", "Rome"]), 1)
     assert domain(step(tmp_path, ["Bari", "Nice"])) == ["Oslo", "Rome"]
-    assert KeptSchemas(tmp_path / "kept").version() == 1
+    assert kept.version() == 1
 
 
 def test_a_next_version_is_handed_out_and_the_one_before_stays(tmp_path: Path) -> None:
-    step(tmp_path, ["Oslo", "Rome"])
     kept = KeptSchemas(tmp_path / "kept")
+    kept.keep(step(tmp_path, ["Oslo", "Rome"]), 1)
     second = schema_pb2.Schema()
     second.string_domain.add(name="city", value=["Oslo", "Rome", "Bari"])
     kept.keep(second, 2)
@@ -64,16 +71,17 @@ def test_a_next_version_is_handed_out_and_the_one_before_stays(tmp_path: Path) -
 
 def test_an_edit_by_hand_is_noticed_and_used(tmp_path: Path) -> None:
     kept = KeptSchemas(tmp_path / "kept")
-    assert kept.edited(1) == ""
-    step(tmp_path, ["Oslo", "Rome"])
-    assert kept.edited(1) == ""
+    kept.keep(step(tmp_path, ["Oslo", "Rome"]), 1, "first data")
     path = kept.path(1)
-    path.write_text(path.read_text().replace("Rome", "Roma"))
-    first = kept.edited(1)
+    whole = path.read_text()
+    path.write_text(whole.replace("Rome", "Roma"))
+    first = kept.state(1, "first data")
     assert first
     assert domain(step(tmp_path, ["Oslo", "Rome"])) == ["Oslo", "Roma"]
-    path.write_text(path.read_text().replace("Roma", "Bari"))
-    assert kept.edited(1) not in ("", first)
+    path.write_text(whole.replace("Rome", "Bari"))
+    assert kept.state(1, "first data") not in ("", first)
+    path.write_text(whole)
+    assert kept.state(1, "first data") == ""
 
 
 def test_statistics_without_a_train_split_are_told(tmp_path: Path) -> None:

@@ -51,6 +51,17 @@ def test_the_data_it_came_from_has_no_anomaly(schema: schema_pb2.Schema) -> None
     assert anomalies(data(), schema) == {}
 
 
+@pytest.mark.parametrize("missing", [1, 2, 10])
+def test_no_increase_allows_exactly_the_missing_values_that_were_there(missing: int) -> None:
+    # 20/21, 20/22 and 2/3 of values: rounded to four digits they go up, and would not be reached.
+    frame = pd.DataFrame({"size": [None] * missing + [1.0, 2.0] * 10, "label": 1})
+    statistics = tfdv.generate_statistics_from_dataframe(frame)
+    schema = infer(statistics, {"size": "float", "label": "int64"}, "label", 0.95, 0.0)
+    assert anomalies(frame, schema) == {}
+    more = pd.concat([frame, pd.DataFrame({"size": [None] * 5, "label": 1})], ignore_index=True)
+    assert list(anomalies(more, schema)) == ["size"]
+
+
 def test_a_few_unseen_values_pass_and_many_do_not(schema: schema_pb2.Schema) -> None:
     few, many = data(), data()
     few.loc[few.index[:10], "city"] = "new"
@@ -75,6 +86,18 @@ def test_a_kept_schema_comes_back_and_versions_count(tmp_path: Path, schema: sch
     assert kept.read(1) == schema
     kept.keep(schema, 2)
     assert kept.version() == 2
+
+
+def test_the_state_tells_versions_from_what_the_data_give_anyway(
+    tmp_path: Path, schema: schema_pb2.Schema
+) -> None:
+    kept = KeptSchemas(tmp_path)
+    assert kept.state(1, "data") == ""
+    kept.keep(schema, 1, "data")
+    assert kept.state(1, "data") == ""
+    assert kept.state(1, "other data") != ""
+    kept.keep(schema, 2)
+    assert kept.state(2, "data") == kept.state(1, "other data")
 
 
 def test_a_damaged_kept_schema_is_refused(tmp_path: Path, schema: schema_pb2.Schema) -> None:

@@ -6,6 +6,12 @@ import math
 
 import numpy as np
 import pytest
+import tensorflow as tf
+import tensorflow_transform.beam as tft_beam
+from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+
+from transforms.tabular import numeric
+from transforms.tabular.layout import Numeric
 
 
 def test_quantile_scale_is_the_index_of_the_quantile_over_its_greatest(shop):
@@ -60,6 +66,36 @@ def test_a_constant_column_has_no_spread(odd):
     assert odd.dense("constant_score") == [0] * 8
     assert len(set(odd.dense("constant"))) == 1
     assert all(0 <= i < 4 for i in odd.ids("deep", "constant.bucket"))
+
+
+def scored_by_batches(columns, scale, new, directory):
+    """Scores of `new` rows after an analysis of `columns` in seven batches."""
+    width, rows = len(columns), len(columns[0])
+    specs = [Numeric(f"x{i}", scale, 2, 0, True, False) for i in range(width)]
+    features = schema_utils.schema_from_feature_spec({"x": tf.io.FixedLenFeature([width], tf.float32)})
+    metadata = dataset_metadata.DatasetMetadata(features)
+    table = [{"x": row} for row in np.stack(columns, axis=1).astype(np.float32)]
+    with tft_beam.Context(temp_dir=str(directory), desired_batch_size=rows // 7):
+        graph = (table, metadata) | tft_beam.AnalyzeDataset(
+            lambda inputs: {"scores": numeric.scaled(inputs["x"], specs)}
+        )
+        given = [{"x": np.full(width, value, np.float32)} for value in new]
+        made, _ = ((given, metadata), graph) | tft_beam.TransformDataset()
+        return np.stack([row["scores"] for row in made])
+
+
+@pytest.mark.parametrize("scale", ["zscore", "log_zscore"])
+def test_a_constant_in_many_batches_has_no_spread(scale, tmp_path):
+    constants = (0.1, 7.3, 3.5, -1e6 - 0.3, 1e-30)
+    columns = [np.full(1001, constant) for constant in constants]
+    assert (scored_by_batches(columns, scale, [*constants, 0.2, 5.0], tmp_path) == 0).all()
+
+
+def test_a_spread_that_is_small_beside_the_mean_is_kept(tmp_path):
+    # Neighbours of 2**20 in float32: mean 2**20, deviation 1/8.
+    pair = [2.0**20 - 0.125, 2.0**20 + 0.125]
+    scores = scored_by_batches([np.repeat(pair, 700)], "zscore", pair, tmp_path)
+    assert scores.ravel() == pytest.approx([-1, 1])
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 3.4e38, -3.4e38, 1e-45])
