@@ -22,15 +22,17 @@ class Choice:
 
     Args:
         is_prior: whether the constant prediction stands in.
-        version: version of the blessed model, `0` for the constant prediction.
+        version: version of the blessed model, compared with or `incomparable`; `0` if there is none to read.
         digest: its digest, empty for the constant prediction.
-        unreadable: why the model that the registry names cannot be used; empty if it can or names none.
+        unreadable: why the model that the registry names cannot be read; empty if it can or names none.
+        incomparable: why that model cannot be compared, beginning with its version; empty likewise.
     """
 
     is_prior: bool
     version: int = 0
     digest: str = ""
     unreadable: str = ""
+    incomparable: str = ""
 
 
 def choose(
@@ -39,11 +41,13 @@ def choose(
     registry_root: Path,
     destination: Path,
     export_prior: Callable[[Path], None],
+    why_incomparable: Callable[[Path], str],
 ) -> Choice:
     """Puts the baseline into the new directory `destination`.
 
-    A blessed model that is damaged or missing is never replaced in silence by an older one: the constant
-    prediction is written so that the run can go on to its report, and `unreadable` says why.
+    A blessed model that is damaged, missing or not to be compared is never replaced in silence by an older
+    one: the constant prediction is written so that the run can go on to its report, and `unreadable` or
+    `incomparable` says why.
 
     Args:
         serving_root: directory of all served models.
@@ -51,6 +55,7 @@ def choose(
         registry_root: directory of all registries.
         destination: where the SavedModel goes.
         export_prior: writes the constant prediction to a directory.
+        why_incomparable: says of a model directory why the candidate cannot be compared with it, or `""`.
 
     Returns:
         The choice.
@@ -58,27 +63,30 @@ def choose(
     Raises:
         OSError: if `destination` cannot be written.
     """
-    unreadable = ""
+    choice = Choice(True)
     for attempt in range(1, _ATTEMPTS + 1):
         shutil.rmtree(destination, ignore_errors=True)
         try:
             blessed = registry.newest_blessed(serving_root, name, registry_root)
             if blessed is None:
+                choice = Choice(True)
                 break
             _copy(blessed.path, destination)
         except (TandemError, OSError) as error:
             # A rollback may rename the version while it is read; the next look finds the version before it.
-            unreadable = str(error)
+            choice = Choice(True, unreadable=str(error))
             logging.warning("Attempt %d to read the blessed model: %s", attempt, error)
             continue
-        logging.info("The baseline is version %d.", blessed.version)
-        return Choice(False, blessed.version, blessed.digest)
-    else:
-        shutil.rmtree(destination, ignore_errors=True)
-        export_prior(destination)
-        return Choice(True, unreadable=unreadable)
+        why = why_incomparable(destination)
+        if not why:
+            logging.info("The baseline is version %d.", blessed.version)
+            return Choice(False, blessed.version, blessed.digest)
+        choice = Choice(True, blessed.version, incomparable=f"version {blessed.version} {why}")
+        logging.warning("The blessed model cannot be compared: %s.", choice.incomparable)
+        break
+    shutil.rmtree(destination, ignore_errors=True)
     export_prior(destination)
-    return Choice(True)
+    return choice
 
 
 def _copy(version: Path, destination: Path) -> None:

@@ -29,8 +29,9 @@ class BaselineSpec(ComponentSpec):
 class Baseline(Component):
     """Copies the newest blessed model, or exports the constant prediction where there is none.
 
-    The output carries the integer properties `is_prior` (0 or 1) and `version` (0 for none), and the texts
-    `model_digest` and `unreadable` (why the model that the registry names cannot be used; empty if it can).
+    The output carries the integer properties `is_prior` (0 or 1) and `version` (of the blessed model,
+    compared with or not; 0 for none), and the texts `model_digest`, `unreadable` and `incomparable` (why the
+    model that the registry names cannot be read, or not be compared with the candidate; empty if it can).
 
     Args:
         model_run: channel with the training summary (feature specification, label statistics).

@@ -13,6 +13,7 @@ from tfx.utils import path_utils
 from components.adapter import Artifacts, directory, only
 from components.adapter import Executor as BaseExecutor
 from components.baseline.choice import choose
+from components.baseline.comparison import why_incomparable
 from trainer import export
 from trainer.data import LabelStatistics
 from trainer.errors import TandemError
@@ -32,11 +33,13 @@ class Executor(BaseExecutor):
             Path(properties["registry_root"]),
             Path(path_utils.serving_model_dir(model.uri)),
             lambda target: export.export_prior(target, features, labels),
+            lambda found: why_incomparable(found, features),
         )
         model.set_int_custom_property("is_prior", int(choice.is_prior))
         model.set_int_custom_property("version", choice.version)
         model.set_string_custom_property("model_digest", choice.digest)
         model.set_string_custom_property("unreadable", choice.unreadable)
+        model.set_string_custom_property("incomparable", choice.incomparable)
 
 
 def _read_training(path: Path) -> tuple[FeatureSpec, LabelStatistics]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
@@ -17,7 +18,11 @@ def _slice_of(key: metrics_for_slice_pb2.SliceKey) -> dict[str, str]:
     for single in key.single_slice_keys:
         kind = single.WhichOneof("kind")
         value = getattr(single, kind)
-        values[single.column] = value.decode("utf-8", "replace") if isinstance(value, bytes) else f"{value:g}"
+        # Different values must have different texts: the gate finds the baseline's slice by its text.
+        if kind == "bytes_value":
+            values[single.column] = value.decode("utf-8", "backslashreplace")
+        else:
+            values[single.column] = str(np.float32(value) if kind == "float_value" else value)
     return values
 
 

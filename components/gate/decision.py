@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -53,10 +54,11 @@ class Decision:
 
 @dataclasses.dataclass(frozen=True)
 class _Compared:
-    """What `better_than` and metrics of change compare with."""
+    """What `better_than` and metrics of change compare with, or else the verdict on every such rule."""
 
     blocks: dict[str, Any]
-    skip: str
+    verdict: Literal["fail", "skipped", ""] = ""
+    reason: str = ""
 
 
 def decide(
@@ -67,6 +69,7 @@ def decide(
     tolerance: float,
     min_slice_size: int,
     baseline_is_prior: bool,
+    baseline_problem: str = "",
     candidate_is_baseline: bool = False,
     extra: Mapping[str, Any] | None = None,
     problems: Iterable[str] = (),
@@ -76,7 +79,8 @@ def decide(
     `better_than` holds if the value is at least `by_at_least` on the better side of the compared one, and
     strictly better where `by_at_least` is 0. A rule with slices holds for each slice of exactly these columns
     with at least `min_slice_size` rows; at least one such slice must exist. Rules against the baseline are
-    skipped while no model is blessed, and when the candidate is itself the blessed model.
+    skipped while no model is blessed, and when the candidate is itself the blessed model; they fail when
+    there is a blessed model that cannot be judged.
 
     Args:
         metrics: `{"candidate": {"overall": {metric: value}, "slices": [{"slice", "count", "metrics"}]},
@@ -85,7 +89,8 @@ def decide(
         dry_run: `{"max_abs_difference", "requests", "latency_ms": {"p50", "p99"}}`, or none when it failed.
         tolerance: greatest difference allowed between served and training outputs, lower is stricter.
         min_slice_size: least rows of a slice that is decided, at least 1.
-        baseline_is_prior: true when no model is blessed and the constant prediction stands in.
+        baseline_is_prior: true when the constant prediction stands in for a blessed model.
+        baseline_problem: why there is a blessed model but no comparison with it. Defaults to `""`.
         candidate_is_baseline: true when candidate and baseline have one digest. Defaults to `False`.
         extra: further overall metrics of the candidate, such as `churn`. Defaults to `None`.
         problems: what went wrong while the inputs were gathered; each fails. Defaults to `()`.
@@ -100,15 +105,14 @@ def decide(
         **{f"latency_{name}_ms": value for name, value in latency.items()},
         **(extra or {}),
     }
-    skip = ""
-    if baseline_is_prior:
-        skip = "no model is blessed yet; the constant prediction stands in"
+    baseline = _Compared(_blocks(metrics, "baseline"))
+    if baseline_problem:
+        baseline = _Compared({}, "fail", baseline_problem)
+    elif baseline_is_prior:
+        baseline = _Compared({}, "skipped", "no model is blessed yet; the constant prediction stands in")
     elif candidate_is_baseline:
-        skip = "the candidate is the blessed model itself"
-    compared = {
-        "baseline": _Compared(_blocks(metrics, "baseline"), skip),
-        "prior": _Compared(_prior_blocks(metrics, baseline_is_prior), ""),
-    }
+        baseline = _Compared({}, "skipped", "the candidate is the blessed model itself")
+    compared = {"baseline": baseline, "prior": _Compared(_prior_blocks(metrics, baseline_is_prior))}
     verdicts = [Verdict("inputs are complete", OVERALL, None, None, "fail", text) for text in problems]
     checks = [v for value in _listed(rules) for v in _decide_rule(value, candidate, compared, min_slice_size)]
     verdicts += [*checks, _equality(dry_run, tolerance)]
@@ -132,8 +136,8 @@ def _decide_rule(
         text = rule.describe(condition)
         against = compared[rule.better_than or "baseline"] if condition == "better_than" else None
         relative = against or (compared["baseline"] if rule.metric in CHANGE_METRICS else None)
-        if relative and relative.skip:
-            verdicts.append(Verdict(text, OVERALL, None, None, "skipped", relative.skip))
+        if relative and relative.verdict:
+            verdicts.append(Verdict(text, OVERALL, None, None, relative.verdict, relative.reason))
         elif not rule.slices:
             other = _mapping(against.blocks.get(OVERALL)) if against else {}
             verdicts.append(_compare(rule, condition, OVERALL, candidate[OVERALL], other))
@@ -146,11 +150,17 @@ def _decide_slices(
     rule: Rule, condition: str, candidate: dict[str, Any], against: _Compared | None, min_slice_size: int
 ) -> list[Verdict]:
     text = rule.describe(condition)
-    others = {_name(s): s for s in _slices(against.blocks, rule.slices)} if against else {}
+    mine = _slices(candidate, rule.slices)
+    theirs = _slices(against.blocks, rule.slices) if against else []
+    others = {_name(s): s for s in theirs}
+    often = collections.Counter(map(_name, mine)) | collections.Counter(map(_name, theirs))
     verdicts: list[Verdict] = []
-    for found in _slices(candidate, rule.slices):
+    for found in mine:
         name, count = _name(found), found.get("count")
-        if not is_finite(count):
+        if often[name] > 1:
+            reason = f"{often[name]} slices have this name"
+            verdicts.append(Verdict(text, name, None, None, "fail", reason))
+        elif not is_finite(count):
             reason = f"the number of rows is {_show(count)}"
             verdicts.append(Verdict(text, name, None, None, "fail", reason))
         elif count < min_slice_size:

@@ -20,6 +20,11 @@ from components.gate.report import FILE_NAME, explain, to_json
 from trainer import export
 from trainer.storage import write_atomic, write_json
 
+_WAY_ON = (
+    "To replace it without this comparison, leave the rules with better_than: baseline or churn out for one "
+    "run (--set gate.rules=[...]); or give the new model another name."
+)
+
 
 class Executor(BaseExecutor):
     """Reads `model`, `model_run`, `baseline_model`, `evaluation` and `scores`; writes `blessing`."""
@@ -38,14 +43,20 @@ class Executor(BaseExecutor):
             model_dir, directory(inputs, "model_run"), float(properties.get("timeout_seconds") or 900)
         )
         is_prior = baseline.get_int_custom_property("is_prior") == 1
+        baseline_digest = baseline.get_string_custom_property("model_digest")
         unreadable = baseline.get_string_custom_property("unreadable")
+        incomparable = baseline.get_string_custom_property("incomparable")
+        baseline_problem = ""
         if problem:
             problems.append(problem)
         if answers is not None and answers.get("model_digest", digest) != digest:
             problems.append("the dry run answered with another model")
         if unreadable:
-            problems.append(f"the blessed model cannot be read: {unreadable}")
-        if score.get("baseline_is_prior", is_prior) is not is_prior:
+            baseline_problem = f"the blessed model cannot be read: {unreadable}"
+            problems.append(baseline_problem)
+        elif incomparable:
+            baseline_problem = f"the blessed model cannot be compared: {incomparable}. {_WAY_ON}"
+        if score and score.get("baseline_digest") != baseline_digest:
             problems.append("the scores are of another baseline")
         decision = decide(
             {**metrics, "prior": score.get("prior")},
@@ -54,12 +65,18 @@ class Executor(BaseExecutor):
             tolerance=json.loads(properties["push"])["equality_tolerance"],
             min_slice_size=json.loads(properties["evaluate"])["min_slice_size"],
             baseline_is_prior=is_prior,
-            candidate_is_baseline=bool(digest)
-            and baseline.get_string_custom_property("model_digest") == digest,
+            baseline_problem=baseline_problem,
+            candidate_is_baseline=bool(digest) and baseline_digest == digest,
             extra={"churn": score.get("churn")},
             problems=problems,
         )
-        about = {"is_prior": is_prior, "version": baseline.get_int_custom_property("version")}
+        about = {
+            "is_prior": is_prior,
+            "version": baseline.get_int_custom_property("version"),
+            "model_digest": baseline_digest,
+            "unreadable": unreadable,
+            "incomparable": incomparable,
+        }
         gate = to_json(decision, digest, metrics, answers, about)
         logging.info("%s", explain(gate))
         write_json(directory(outputs, "blessing") / FILE_NAME, gate)

@@ -19,7 +19,9 @@ def to_json(
 
     Returns:
         `{"blessed", "model_digest", "verdicts", "reasons", "metrics", "dry_run", "baseline"}`; `metrics`
-        holds the finite overall metrics of the candidate, `dry_run` the finite numbers of the dry run.
+        holds the finite overall metrics of the candidate, `dry_run` the finite numbers of the dry run,
+        `baseline` says which model the candidate was compared with (`is_prior`, `version`, `model_digest`)
+        and why that was not the blessed one (`unreadable`, `incomparable`).
     """
     candidate = metrics.get("candidate") if isinstance(metrics, Mapping) else None
     overall = candidate.get("overall") if isinstance(candidate, Mapping) else None

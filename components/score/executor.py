@@ -24,7 +24,7 @@ class Executor(BaseExecutor):
     """Reads `examples`, `model`, `baseline_model` and `model_run`; writes `scores`."""
 
     def run(self, inputs: Artifacts, outputs: Artifacts, properties: Mapping[str, Any]) -> None:
-        """Scores the eval split with both models."""
+        """Scores the eval split with both models; `score.json` names the baseline by its digest."""
         task = properties["task"]
         training = json.loads((directory(inputs, "model_run") / "training.json").read_text())
         files = split_files(directory(inputs, "examples"), SPLIT)
@@ -48,4 +48,6 @@ class Executor(BaseExecutor):
                     writer.write(record)
         scores = only(outputs, "scores")
         scores.split_names = artifact_utils.encode_split_names([SPLIT])
-        write_json(directory(outputs, "scores") / "score.json", scorer.summary())
+        baseline_digest = baseline.get_string_custom_property("model_digest")
+        summary = {"baseline_digest": baseline_digest, **scorer.summary()}
+        write_json(directory(outputs, "scores") / "score.json", summary)

@@ -19,7 +19,10 @@ def choice(place, tmp_path):
         directory.mkdir(parents=True)
         (directory / "prior").write_text("constant")
 
-    return lambda: choose(place.serving, "demo", place.registry, tmp_path / "out", export_prior)
+    def run(why_incomparable=lambda _: ""):
+        return choose(place.serving, "demo", place.registry, tmp_path / "out", export_prior, why_incomparable)
+
+    return run
 
 
 def test_without_a_blessed_model_the_constant_prediction_stands_in(choice, tmp_path):
@@ -62,6 +65,24 @@ def test_a_blessed_model_that_cannot_be_read_is_never_passed_over_in_silence(
     found = choice()
     assert (found.is_prior, found.version) == (True, 0)
     assert code in found.unreadable
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["prior"]
+
+
+def test_a_blessed_model_that_cannot_be_compared_gives_way_to_the_constant_prediction(
+    place, choice, tmp_path
+):
+    place.push(1)
+    place.push(2)
+    asked = []
+
+    def why_incomparable(directory):
+        asked.append(storage.list_tree(directory))
+        return "takes the column b"
+
+    found = choice(why_incomparable)
+    assert asked == [storage.list_tree(place.model(2))]
+    assert (found.is_prior, found.version, found.digest) == (True, 2, "")
+    assert (found.unreadable, found.incomparable) == ("", "version 2 takes the column b")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["prior"]
 
 

@@ -106,6 +106,30 @@ def test_weighted_metrics_equal_a_direct_computation(tmp_path: Path) -> None:
     assert found["candidate"]["confidence"] == {}
 
 
+def test_slices_by_numbers_are_told_apart_by_name(tmp_path: Path) -> None:
+    days, sizes = [20240101, 20240102, -(2**62)], [0.1, 1000000.0, 1000000.0625]
+    rows = [
+        {
+            "label": i % 2,
+            "day": days[i % 3],
+            "size": sizes[i % 3],
+            **{prediction_key(name): np.float32(0.5) for name in ("candidate", "baseline")},
+        }
+        for i in range(12)
+    ]
+    found = evaluate(tmp_path, rows, task="binary", label="label", slices=[["day"], ["size"]])
+    named = [one["slice"] for one in found["candidate"]["slices"]]
+    assert named == [
+        {"day": "-4611686018427387904"},
+        {"day": "20240101"},
+        {"day": "20240102"},
+        {"size": "0.1"},
+        {"size": "1.00000006e+06"},
+        {"size": "1e+06"},
+    ]
+    assert [one["count"] for one in found["baseline"]["slices"]] == [4] * 6
+
+
 def test_confidence_intervals_hold_the_value_and_have_its_spread(tmp_path: Path) -> None:
     rows, columns = binary_rows()
     found = evaluate(

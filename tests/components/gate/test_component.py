@@ -19,7 +19,7 @@ from components.gate.component import Gate
 from components.push.component import Push
 from components.push.registry import newest_blessed, served_version
 from components.push.rollback import rollback
-from trainer import export
+from trainer import export, warm_start
 from trainer.data import LabelStatistics
 from trainer.errors import TandemError
 from trainer.spec import FeatureSpec
@@ -59,6 +59,8 @@ def trained(tmp_path_factory):
     root = tmp_path_factory.mktemp("trained")
     model = artifact(standard_artifacts.Model, root / "model")
     export.export_prior(root / "model" / "Format-Serving", FEATURES, labels(0.3))
+    state = warm_start.WarmState("binary", FEATURES.classes, (), warm_start.Inputs(), (), (), {}, {})
+    warm_start.write(root / "model" / "Format-Serving" / warm_start.FILE, state)
     run = artifact(standard_artifacts.ModelRun, root / "run")
     statistics = {**labels(0.2).to_json(), "class_fractions": [0.8, 0.2]}
     summary = {"feature_spec": FEATURES.to_json(), "label_statistics": statistics}
@@ -99,17 +101,18 @@ def gate(trained, roots, tmp_path, monkeypatch):
     The first run makes the real dry run, which takes seconds; the others are given an answer like it.
     """
 
-    def run(number: int, metrics: dict | None, score: dict, real_dry_run: bool = False):
+    def run(number: int, metrics: dict | None, score: dict, real_dry_run: bool = False, **changed):
         baseline = execute(
             Baseline,
-            {"model_run": trained["model_run"]},
+            {"model_run": changed.get("model_run", trained["model_run"])},
             artifact(standard_artifacts.Model, tmp_path / f"baseline-{number}"),
             **roots,
         )
         scores = artifact(standard_artifacts.Examples, tmp_path / f"scores-{number}")
         evaluation = artifact(standard_artifacts.ModelEvaluation, tmp_path / f"evaluation-{number}")
         (Path(evaluation.uri) / "metrics-00000-of-00001.tfrecord").write_bytes(b"no record" * 9)
-        (Path(scores.uri) / "score.json").write_text(json.dumps(score))
+        named = {"baseline_digest": baseline.get_string_custom_property("model_digest")}
+        (Path(scores.uri) / "score.json").write_text(json.dumps({**named, **score}))
         with monkeypatch.context() as patch:
             if not real_dry_run:
                 patch.setattr("components.gate.executor.dry_run", lambda *_: (dict(ANSWERS), ""))
@@ -149,6 +152,8 @@ def test_from_the_first_push_to_a_rollback(trained, gate, roots, tmp_path):
     answer = loaded.signatures["serving_default"](examples=tf.constant([b""]))["probabilities"]
     assert answer.numpy()[0, 0] == pytest.approx(20.5 / 101, abs=1e-6)
     assert [verdict["verdict"] for verdict in decision["verdicts"]] == ["pass", "skipped", "pass"]
+    nothing = {"unreadable": "", "incomparable": ""}
+    assert decision["baseline"] == {"is_prior": True, "version": 0, "model_digest": "", **nothing}
     assert decision["model_digest"] == export.digest(Path(trained["model"].uri) / "Format-Serving")
     assert blessing.get_int_custom_property("blessed") == 1
     assert blessing.get_string_custom_property("model_digest") == decision["model_digest"]
@@ -166,7 +171,9 @@ def test_from_the_first_push_to_a_rollback(trained, gate, roots, tmp_path):
 
     baseline, blessing, decision = gate(2, metrics, score)
     assert [baseline.get_int_custom_property(key) for key in ("is_prior", "version")] == [0, 1]
-    assert export.digest(Path(baseline.uri) / "Format-Serving") == decision["model_digest"]
+    digest = export.digest(Path(baseline.uri) / "Format-Serving")
+    assert digest == decision["model_digest"]
+    assert decision["baseline"] == {"is_prior": False, "version": 1, "model_digest": digest, **nothing}
     assert "the blessed model itself" in decision["verdicts"][1]["reason"]
     again = push(2, blessing, "run-2")
     assert [again.get_int_custom_property(key) for key in ("pushed", "pushed_version", "created")] == [
@@ -181,7 +188,7 @@ def test_from_the_first_push_to_a_rollback(trained, gate, roots, tmp_path):
     shutil.copytree(older, tmp_path / "kept")
     from components.push.push import push as push_directory
 
-    bless = {"blessed": True, "model_digest": export.digest(other)}
+    bless = {"blessed": True, "model_digest": export.digest(other), "baseline": {"version": 1}}
     assert push_directory(other, bless, serving, "demo", registry, "run-3").version == 2
     assert rollback(serving, "demo", registry).served == 1
     assert served_version(serving, "demo") == 1
@@ -189,7 +196,7 @@ def test_from_the_first_push_to_a_rollback(trained, gate, roots, tmp_path):
 
 
 def test_nothing_is_pushed_when_the_gate_cannot_read_its_inputs(trained, gate, roots, tmp_path):
-    _, blessing, decision = gate(1, None, {"baseline_is_prior": False})
+    _, blessing, decision = gate(1, None, {"baseline_digest": "another"})
     assert blessing.get_int_custom_property("blessed") == 0
     assert (Path(blessing.uri) / "NOT_BLESSED").exists()
     said = "\n".join(decision["reasons"])
@@ -216,8 +223,35 @@ def test_a_damaged_blessed_model_shuts_the_gate(gate, tmp_path):
     baseline, blessing, decision = gate(1, metrics, {"prior": {"auc": 0.5}})
     assert "PUSH-004" in baseline.get_string_custom_property("unreadable")
     assert blessing.get_int_custom_property("blessed") == 0
-    assert len(decision["reasons"]) == 1
-    assert "the blessed model cannot be read: PUSH-004" in decision["reasons"][0]
+    assert len(decision["reasons"]) == 2
+    for reason, rule in zip(
+        decision["reasons"], ("inputs are complete", "better than baseline"), strict=True
+    ):
+        assert rule in reason
+        assert "the blessed model cannot be read: PUSH-004" in reason
+    assert "PUSH-004" in decision["baseline"]["unreadable"]
+
+
+def test_a_blessed_model_with_other_inputs_counts_as_not_beaten(trained, gate, roots, tmp_path):
+    metrics = {"candidate": {"overall": {"auc": 0.75}}, "baseline": {"overall": {"auc": 0.5}}}
+    score = {"prior": {"auc": 0.5}, "churn": 0.0}
+    _, blessing, _ = gate(1, metrics, score)
+    pushed = artifact(standard_artifacts.PushedModel, tmp_path / "pushed")
+    execute(Push, {"model": trained["model"], "blessing": blessing}, pushed, **roots)
+    run = artifact(standard_artifacts.ModelRun, tmp_path / "run")
+    summary = json.loads((Path(trained["model_run"].uri) / "training.json").read_text())
+    summary["feature_spec"]["raw"] = {"carrier": "string"}
+    (tmp_path / "run" / "training.json").write_text(json.dumps(summary))
+    _, blessing, decision = gate(2, metrics, score, model_run=run)
+    assert blessing.get_int_custom_property("blessed") == 0
+    assert [verdict["verdict"] for verdict in decision["verdicts"]] == ["pass", "fail", "pass"]
+    why = "version 1 takes the column origin (string), which the candidate does not take"
+    (reason,) = decision["reasons"]
+    assert f"the blessed model cannot be compared: {why}. " in reason
+    assert "--set gate.rules=" in reason
+    # The version is that which a push would replace, whatever the rules.
+    told = {"is_prior": True, "version": 1, "model_digest": "", "unreadable": "", "incomparable": why}
+    assert decision["baseline"] == told
 
 
 @pytest.mark.parametrize("marked", [0, 1])
@@ -261,7 +295,7 @@ def test_components_are_made_from_channels_and_texts():
         evaluate="{}",
         push="{}",
     )
-    push = Push(model=model, blessing=gate.outputs["blessing"], force=1, **roots)
+    push = Push(model=model, blessing=gate.outputs["blessing"], registry_state="1.live", **roots)
     assert baseline.exec_properties["registry_state"] == "none"
-    assert push.exec_properties["force"] == 1
+    assert push.exec_properties["registry_state"] == "1.live"
     assert push.outputs["pushed_model"].type is standard_artifacts.PushedModel

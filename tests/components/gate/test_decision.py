@@ -248,6 +248,31 @@ def test_baseline_rules_are_skipped_without_a_blessed_model_or_against_itself(is
     ].reason
 
 
+@pytest.mark.parametrize("options", [{"is_prior": True}, {"is_prior": True, "candidate_is_baseline": True}])
+def test_rules_against_a_blessed_model_that_cannot_be_judged_fail_and_the_others_decide(options):
+    options |= {"baseline_problem": "version 3 takes the column b", "extra": {"churn": 0.0}}
+    rules = (
+        PASSES,
+        {"metric": "auc", "better_than": "prior"},
+        {"metric": "auc", "better_than": "baseline", "by_at_least": -1.0},
+        {"metric": "auc", "better_than": "baseline", "by_at_least": -1.0, "slices": ["origin"]},
+        {"metric": "churn", "max": 1.0},
+    )
+    decision = run(*rules, **options)
+    assert [v.verdict for v in decision.verdicts] == ["pass", "pass", "fail", "fail", "fail", "pass"]
+    assert {v.reason for v in decision.verdicts if v.verdict == "fail"} == {"version 3 takes the column b"}
+    assert run(*rules[:2], **options).blessed
+
+
+def test_slices_of_one_name_fail():
+    rule = {"metric": "auc", "better_than": "baseline", "slices": ["origin"]}
+    for model in ("candidate", "baseline"):
+        metrics = copy.deepcopy(METRICS_FILE)
+        metrics[model]["slices"].append(slice_of(500, {"auc": 0.1}, origin="JFK"))
+        decided = [v for v in run(rule, metrics=metrics).verdicts if v.slice == "origin=JFK"]
+        assert {(v.verdict, v.reason) for v in decided} == {("fail", "2 slices have this name")}
+
+
 def test_skipped_rules_alone_bless_nothing():
     decision = run({"metric": "auc", "better_than": "baseline"}, is_prior=True)
     assert [v.verdict for v in decision.verdicts] == ["skipped", "pass"]

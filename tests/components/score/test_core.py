@@ -87,7 +87,7 @@ def test_the_summary_is_that_of_all_rows_however_they_are_batched() -> None:
     assert parts.summary()["prior"] == pytest.approx(summary["prior"])
     assert parts.summary()["churn"] == pytest.approx(summary["churn"])
     assert parts.summary()["calibration"] == summary["calibration"]
-    assert [one["count"] for one in summary["calibration"]["candidate"]] == [1] * 5
+    assert [one["count"] for one in summary["calibration"]["candidate"]["equal_weight"]] == [1] * 5
     assert summary["rows"] == 5
     assert summary["churn"] == pytest.approx(0.15)
     core = TASKS["binary"]
@@ -146,6 +146,7 @@ def test_the_component_scores_with_exported_models(tmp_path: Path) -> None:
         return made, labels
 
     (candidate, labels), (baseline, _) = model("candidate", 0.3), model("baseline", 0.1)
+    baseline.set_string_custom_property("model_digest", "d1")
     examples = artifact(standard_artifacts.Examples, "examples")
     examples.split_names = artifact_utils.encode_split_names(["train", "eval"])
     run, scores = (
@@ -174,3 +175,4 @@ def test_the_component_scores_with_exported_models(tmp_path: Path) -> None:
     summary = json.loads((tmp_path / "scores" / "score.json").read_text())
     assert summary["rows"] == 5
     assert summary["churn"] == pytest.approx(0.2, abs=0.01)
+    assert summary["baseline_digest"] == "d1"
