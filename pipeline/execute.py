@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import json
 import math
 import shlex
 import time
@@ -12,6 +12,8 @@ from typing import Any
 
 from absl import logging
 
+from components.push.outcome import read as read_push
+from components.train.files import CHECKPOINTS
 from components.train.progress import shown_by
 from pipeline.config import Config, dump
 from pipeline.graph import build
@@ -79,6 +81,7 @@ def execute(
         fingerprints: dict[str, str] = {}
         outcome = Outcome()
         previous = ""
+        push: dict[str, Any] = {}
         try:
             with logs.to_file(run.log_path("prepare"), verbose):
                 graph = build(config, config_directory, root)
@@ -86,13 +89,14 @@ def execute(
                 previous = previous_statistics(root, config.name, fingerprints["data"])
             with shown_by(watcher.training):
                 run_graph(graph, root, run, attempt, watcher, outcome, verbose)
+            if outcome.error is None:
+                push = read_push(Path(outcome.outputs["push"]["pushed_model"]))
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - all become the run's outcome
             step = outcome.steps[-1].name if outcome.steps else "prepare"
             outcome.error, outcome.failed_step = as_tandem_error(error, step), step
             with logs.to_file(run.log_path(step), verbose):
                 logging.exception("The run failed outside of its steps.")
-        if any(step.name == "train" and step.state == "ran" for step in outcome.steps):
-            discard(root.checkpoints / config.name)
+        _discard_checkpoints(outcome, root.checkpoints / config.name)
         summary = {
             "run_id": run.run_id,
             "name": config.name,
@@ -103,7 +107,7 @@ def execute(
             "attempt": attempt,
             "steps": [step.to_dict() for step in outcome.steps],
             "fingerprints": fingerprints,
-            **_status(outcome, run, root),
+            **_status(outcome, run, root, push),
         }
         with logs.to_file(run.log_path("report"), verbose):
             shown = _view(config, text, root, outcome, summary, previous)
@@ -117,6 +121,14 @@ def execute(
     return Result(run, summary, shown, status)
 
 
+def _discard_checkpoints(outcome: Outcome, directory: Path) -> None:
+    """Removes those of this run's training, whose model is safe; other runs go on from theirs."""
+    model_run = outcome.outputs.get("train", {}).get("model_run")
+    with contextlib.suppress(OSError, ValueError):
+        if model_run and (name := (Path(model_run) / CHECKPOINTS).read_text()):
+            discard(directory / name)
+
+
 def _write_report(run: Run, shown: dict[str, Any]) -> None:
     try:
         run.write_view(shown)
@@ -125,7 +137,7 @@ def _write_report(run: Run, shown: dict[str, Any]) -> None:
         logging.exception("The report could not be written; `tandem report` writes it again.")
 
 
-def _status(outcome: Outcome, run: Run, root: Root) -> dict[str, Any]:
+def _status(outcome: Outcome, run: Run, root: Root, push: dict[str, Any]) -> dict[str, Any]:
     if outcome.error is not None:
         error = outcome.error
         return {
@@ -140,7 +152,8 @@ def _status(outcome: Outcome, run: Run, root: Root) -> dict[str, Any]:
             },
             "pushed_version": None,
         }
-    return {"status": "not_blessed", "error": None, "pushed_version": None}
+    status = "pushed" if push["pushed"] else "not_blessed"
+    return {"status": status, "error": None, "pushed_version": push["version"], "push": push}
 
 
 def _view(
@@ -196,13 +209,3 @@ def _complete(summary: dict[str, Any], shown: dict[str, Any], outcome: Outcome, 
     summary["model_digest"] = gate.get("model_digest")
     uri = outcome.outputs.get("statistics", {}).get("statistics")
     summary["statistics_uri"] = root.relative(uri) if uri else ""
-    pushed = outcome.outputs.get("push", {}).get("pushed_model")
-    if outcome.error is None and pushed:
-        summary |= _pushed(Path(pushed))
-
-
-def _pushed(directory: Path) -> dict[str, Any]:
-    record = json.loads((directory / "push.json").read_text())
-    if not record.get("pushed"):
-        return {"status": "not_blessed", "push": record}
-    return {"status": "pushed", "pushed_version": record["version"], "push": record}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.metadata
+import platform
 from pathlib import Path
 
 _PROJECT = Path(__file__).resolve().parent.parent
@@ -22,7 +23,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "statistics": (),
     "schema": (*_SHARED, "components/schema"),
     "validator": (),
-    "check": (*_SHARED, "components/check"),
+    "check": (*_SHARED, "components/check", "components/schema/core.py"),
     "transform": ("transforms",),
     "train": (
         *_SHARED,
@@ -32,7 +33,16 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "trainer",
         "transforms",
     ),
-    "baseline": (*_SHARED, "components/baseline", "components/push", *_EXPORT),
+    "baseline": (
+        *_SHARED,
+        "components/baseline",
+        "components/push",
+        *_EXPORT,
+        "trainer/checkpoints",
+        "trainer/models",
+        "trainer/optimizers",
+        "trainer/warm_start",
+    ),
     "score": (
         *_SHARED,
         "components/score",
@@ -52,19 +62,22 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "push": (*_SHARED, "components/push", *_EXPORT),
 }
 
+# What the modules of `_EXPORT` import.
+_EXPORT_LIBRARIES = ("tensorflow", "keras", "numpy", "protobuf")
+
 LIBRARIES: dict[str, tuple[str, ...]] = {
-    "ingest": ("tfx", "google-crc32c", "pyarrow", "tfx-bsl", "apache-beam"),
-    "statistics": ("tfx", "tensorflow-data-validation", "tfx-bsl", "apache-beam"),
-    "schema": ("tfx", "tensorflow-data-validation"),
-    "validator": ("tfx", "tensorflow-data-validation"),
-    "check": ("tfx", "tensorflow-data-validation"),
-    "transform": ("tfx", "tensorflow-transform", "tensorflow", "tfx-bsl", "apache-beam"),
-    "train": ("tfx", "tensorflow", "keras", "tensorflow-transform"),
-    "baseline": ("tfx", "tensorflow"),
-    "score": ("tfx", "tensorflow", "tfx-bsl"),
-    "evaluate": ("tfx", "tensorflow-model-analysis", "apache-beam"),
-    "gate": ("tfx", "tensorflow"),
-    "push": ("tfx", "tensorflow"),
+    "ingest": ("tfx", "google-crc32c", "numpy", "pyarrow", "tfx-bsl", "apache-beam"),
+    "statistics": ("tfx", "tensorflow-data-validation", "numpy", "pyarrow", "tfx-bsl", "apache-beam"),
+    "schema": ("tfx", "tensorflow-data-validation", "tensorflow-metadata", "protobuf"),
+    "validator": ("tfx", "tensorflow-data-validation", "tensorflow-metadata"),
+    "check": ("tfx", "tensorflow-data-validation", "tensorflow-metadata", "numpy", "protobuf"),
+    "transform": ("tfx", "tensorflow-transform", "tensorflow", "numpy", "pyarrow", "tfx-bsl", "apache-beam"),
+    "train": ("tfx", "tensorflow-transform", "apache-beam", *_EXPORT_LIBRARIES),
+    "baseline": ("tfx", *_EXPORT_LIBRARIES),
+    "score": ("tfx", "tensorflow-model-analysis", "tensorflow", "numpy", "pyarrow", "tfx-bsl"),
+    "evaluate": ("tfx", "tensorflow-model-analysis", "numpy", "pyarrow", "tfx-bsl", "apache-beam"),
+    "gate": ("tfx", "tensorflow-model-analysis", *_EXPORT_LIBRARIES),
+    "push": ("tfx", *_EXPORT_LIBRARIES),
 }
 
 
@@ -84,8 +97,9 @@ def _source_digest(source: str) -> str:
 
 
 def library_versions(step: str) -> dict[str, str]:
-    """Installed versions of the libraries that a step uses."""
-    return {name: importlib.metadata.version(name) for name in LIBRARIES[step]}
+    """Installed versions of Python and of the libraries that a step uses."""
+    installed = {name: importlib.metadata.version(name) for name in LIBRARIES[step]}
+    return {"python": platform.python_version(), **installed}
 
 
 def step_fingerprint(step: str) -> str:
@@ -100,5 +114,5 @@ def step_fingerprint(step: str) -> str:
 
 
 def all_library_versions() -> dict[str, str]:
-    """Installed versions of every library that some step uses."""
+    """Installed versions of Python and of every library that some step uses."""
     return {name: version for step in LIBRARIES for name, version in library_versions(step).items()}

@@ -8,15 +8,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tfx import v1 as tfx
+from tfx import v1 as tfx  # isort: skip  # prepares the modules that TFDV imports
+import tensorflow_data_validation as tfdv
 from tfx.dsl.components.base.base_component import BaseComponent
 
 from components.baseline.component import Baseline
 from components.check.component import Check
+from components.check.drift import QUANTILES
 from components.evaluate.config import eval_config
 from components.gate.component import Gate
 from components.ingest.component import Ingest
 from components.ingest.fingerprint import fingerprint as input_fingerprint
+from components.ingest.plan import split_rule
 from components.push.component import Push
 from components.push.state import registry_state, warm_start_from
 from components.schema.component import Schema
@@ -52,6 +55,10 @@ def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
+def _digest(values: Any) -> str:
+    return hashlib.sha256(_text(values).encode()).hexdigest()[:16]
+
+
 def build(config: Config, config_directory: Path, root: Root) -> Graph:
     """Builds the graph.
 
@@ -68,15 +75,18 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
     """
     prints = {step: step_fingerprint(step) for step in STEPS}
     arguments = plan.ingest_arguments(config, config_directory)
+    rule = split_rule(arguments["data"])
     data_print = input_fingerprint(arguments["data"], config_directory)
-    run_print = hashlib.sha256(
-        _text([config.model_dump(mode="json"), data_print, prints]).encode()
-    ).hexdigest()[:16]
+    run_print = _digest([config.model_dump(mode="json"), data_print, prints])
     serving = root.serving_of(config.push.directory, config_directory)
     state = registry_state(serving, config.name, root.registry, run_print)
     check = _text(config.check.model_dump(mode="json"))
     label, task = config.label.column, config.task
     kept = KeptSchemas(root.schema / config.name)
+    origin = _digest(
+        [arguments, data_print, plan.columns(config), label, check]
+        + [prints[step] for step in ("ingest", "statistics", "schema")]
+    )
 
     ingest = Ingest(
         data=_text(arguments["data"]),
@@ -88,7 +98,13 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
         fingerprint=prints["ingest"],
     ).with_id("ingest")
     examples = ingest.outputs["examples"]
-    statistics = _stock(tfx.components.StatisticsGen(examples=examples), "statistics", prints)
+    statistics = _stock(
+        tfx.components.StatisticsGen(
+            examples=examples, stats_options=tfdv.StatsOptions(num_quantiles_histogram_buckets=QUANTILES)
+        ),
+        "statistics",
+        prints,
+    )
     schema = Schema(
         statistics=statistics.outputs["statistics"],
         columns=_text(plan.columns(config)),
@@ -96,7 +112,7 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
         check=check,
         directory=str(root.schema / config.name),
         version=kept.version(),
-        edited=kept.edited(kept.version()),
+        state=kept.state(kept.version(), origin),
         fingerprint=prints["schema"],
     ).with_id("schema")
     validator = _stock(
@@ -109,9 +125,14 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
     checked = Check(
         statistics=statistics.outputs["statistics"],
         anomalies=validator.outputs["anomalies"],
+        schema=schema.outputs["schema"],
         check=check,
         label=label,
+        time_column=config.data.time_column or "",
         previous_statistics=previous_statistics(root, config.name, data_print),
+        directory=str(root.schema / config.name),
+        version=kept.version(),
+        origin=origin,
         fingerprint=prints["check"],
     ).with_id("check")
     transform_plan = _text(plan.transform_plan(config))
@@ -121,9 +142,10 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
             schema=schema.outputs["schema"],
             preprocessing_fn="transforms.tabular.preprocessing_fn",
             custom_config={"plan": transform_plan},
-            splits_config=tfx.proto.SplitsConfig(analyze=["train"], transform=["train", "validation"])
-            if _has_validation(config)
-            else tfx.proto.SplitsConfig(analyze=["train"], transform=["train"]),
+            splits_config=tfx.proto.SplitsConfig(
+                analyze=["train"],
+                transform=["train", "validation"] if rule.has_validation else ["train"],
+            ),
             disable_statistics=True,
         ),
         "transform",
@@ -232,11 +254,6 @@ def beam_arguments(config: Config) -> list[str]:
         return [f"--runner={config.beam.runner}", *config.beam.options]
     # Without an image named TFX packs its own sources for remote workers in every step; here there are none.
     return [f"--runner={runner}", "--sdk_container_image=none", *config.beam.options]
-
-
-def _has_validation(config: Config) -> bool:
-    split = config.data.split
-    return split.validation_fraction > 0 or bool(split.validation_from or split.validation_files)
 
 
 def _stock(component: BaseComponent, step: str, prints: dict[str, str]) -> BaseComponent:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -84,16 +84,28 @@ def _is_parquet(file: Path) -> bool:
 def _batches(file: Path, delimiter: str) -> Iterator[pa.RecordBatch]:
     try:
         if _is_parquet(file):
-            yield from pq.ParquetFile(file).iter_batches(_BATCH_ROWS)
+            parquet = pq.ParquetFile(file)
+            yield from _at_least_one(parquet.iter_batches(_BATCH_ROWS), parquet.schema_arrow)
             return
         layout = pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
         names = pa_csv.open_csv(file, parse_options=layout).schema.names
         options = pa_csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
         )
-        yield from pa_csv.open_csv(file, parse_options=layout, convert_options=options)
+        reader = pa_csv.open_csv(file, parse_options=layout, convert_options=options)
+        yield from _at_least_one(reader, reader.schema)
     except (pa.ArrowInvalid, OSError) as error:
         raise _unreadable(file, str(error)) from error
+
+
+def _at_least_one(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """The batches, or one without rows, so that a file without rows is answered with the columns."""
+    read = False
+    for batch in batches:
+        read = True
+        yield batch
+    if not read:
+        yield pa.RecordBatch.from_pylist([], schema)
 
 
 def _unreadable(file: Path, cause: str) -> TandemError:
@@ -183,7 +195,7 @@ def predict(model: Path, file: Path, output: IO[bytes]) -> int:
         Number of rows.
 
     Raises:
-        TandemError: `PREDICT-001` to `PREDICT-005`.
+        TandemError: `PREDICT-001` to `PREDICT-006`.
     """
     directory = version_directory(model)
     if not file.is_file():
@@ -211,8 +223,6 @@ def predict(model: Path, file: Path, output: IO[bytes]) -> int:
                 f"The file has {batch.schema.names[:30]}.",
                 exit_status=2,
             )
-        if not batch.num_rows:
-            continue
         serialized = _serialized(batch, columns, nulls, rows + 1)
         added = _outputs(signature(examples=tf.constant(serialized, tf.string)))
         table = pa.Table.from_batches([batch])
@@ -226,10 +236,30 @@ def predict(model: Path, file: Path, output: IO[bytes]) -> int:
             )
         for name, column in added.items():
             table = table.append_column(name, pa.array(column))
-        if writer is None:
-            writer = pa_csv.CSVWriter(output, table.schema)
-        writer.write(table)
+        try:
+            writer = writer or pa_csv.CSVWriter(output, table.schema)
+            writer.write(table)
+        except pa.ArrowException as error:
+            raise _unwritable(file, table) from error
         rows += batch.num_rows
     if writer is not None:
         writer.close()
     return rows
+
+
+def _unwritable(file: Path, table: pa.Table) -> TandemError:
+    return TandemError(
+        "PREDICT-006",
+        "Expected columns of single values in UTF-8, which CSV can hold. "
+        f"Received: {file} with {', '.join(_not_in_csv(table))}",
+        "Convert these columns or leave them out.",
+        exit_status=2,
+    )
+
+
+def _not_in_csv(table: pa.Table) -> Iterator[str]:
+    for field in table.schema:
+        try:
+            pa_csv.write_csv(table.select([field.name]), pa.BufferOutputStream())
+        except pa.ArrowException:
+            yield f"`{field.name}` of type {field.type}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +11,9 @@ from tfx.utils import path_utils
 
 from components.adapter import Artifacts, directory, only
 from components.adapter import Executor as BaseExecutor
+from components.push import outcome
 from components.push.push import push
 from trainer.errors import TandemError
-from trainer.storage import write_json
 
 
 class Executor(BaseExecutor):
@@ -33,14 +32,13 @@ class Executor(BaseExecutor):
             registry_state=properties.get("registry_state") or "",
             reuse=True,
         )
-        outcome = dataclasses.asdict(result) | {"path": str(result.path or "")}
-        write_json(directory(outputs, "pushed_model") / "push.json", outcome)
+        told = outcome.write(directory(outputs, "pushed_model"), result)
         pushed_model = only(outputs, "pushed_model")
         pushed_model.set_int_custom_property("pushed", int(result.pushed))
         pushed_model.set_int_custom_property("pushed_version", result.version or 0)
         pushed_model.set_int_custom_property("created", int(result.created))
         pushed_model.set_string_custom_property("model_digest", result.digest)
-        pushed_model.set_string_custom_property("pushed_destination", outcome["path"])
+        pushed_model.set_string_custom_property("pushed_destination", told["path"])
         pushed_model.set_string_custom_property("reason", result.reason)
 
 

@@ -50,7 +50,6 @@ def push(
     digest: Callable[[Path], str] | None = None,
     fingerprint: str = "",
     registry_state: str = "",
-    force: bool = False,
     reuse: bool = False,
     wait_seconds: float = 30.0,
 ) -> PushResult:
@@ -62,7 +61,8 @@ def push(
 
     Args:
         model_dir: directory of the SavedModel.
-        blessing: contents of `gate.json`.
+        blessing: contents of `gate.json`; its `baseline.version` is the version served when the gate decided,
+            `0` for none.
         serving_root: directory of all served models.
         name: name of the served model.
         registry_root: directory of all registries.
@@ -70,7 +70,6 @@ def push(
         digest: function from a SavedModel directory to its digest; `None` takes `trainer.export.digest`.
         fingerprint: text that names the inputs of the run, see `registry_state`. Defaults to `""`.
         registry_state: state of the registry the run was started under. Defaults to `""`.
-        force: push a digest whose newest version was denied. Defaults to `False`.
         reuse: return the served version when it has the same digest, whichever run pushed it.
             Defaults to `False`.
         wait_seconds: longest wait for another pusher. Defaults to `30.0`.
@@ -81,11 +80,13 @@ def push(
     Raises:
         TandemError: `PUSH-001` if the blessing is absent or cannot be understood, `PUSH-002` if another
             process holds the lock, `PUSH-003` if the blessing is of another model, `PUSH-004` if the model
-            changed while it was copied, `PUSH-006` if a file operation failed.
+            changed while it was copied, `PUSH-006` if a file operation failed, `PUSH-008` if another version
+            is served than when the gate decided.
     """
-    blessed_digest = _blessed_digest(blessing)
-    if blessing is None or blessed_digest is None:
+    blessed = _blessed(blessing)
+    if blessing is None or blessed is None:
         return _refused("", "the model is not blessed")
+    blessed_digest, baseline_version = blessed
     try:
         files = storage.list_tree(model_dir)
         model_digest = (digest or _default_digest())(model_dir)
@@ -97,11 +98,12 @@ def push(
             )
         with lock.hold(serving_root / name, wait_seconds):
             registry.recover(serving_root, name, registry_root)
-            earlier = _earlier(serving_root, name, model_digest, run_id, reuse)
-            if earlier is None and not force:
-                earlier = _denied(serving_root, name, registry_root, model_digest)
+            earlier = _earlier(serving_root, name, model_digest, run_id, reuse) or _denied(
+                serving_root, name, registry_root, model_digest
+            )
             if earlier is not None:
                 return earlier
+            _require_served(serving_root, name, baseline_version)
             contents = Manifest(
                 name=name,
                 version=registry.next_version(serving_root, name, registry_root),
@@ -173,6 +175,18 @@ def _denied(serving_root: Path, name: str, registry_root: Path, digest: str) -> 
     )
 
 
+def _require_served(serving_root: Path, name: str, baseline_version: int) -> None:
+    """A decision against one version must not replace another, whatever the rules: it is taken again."""
+    served = registry.served_version(serving_root, name) or 0
+    if served != baseline_version:
+        raise TandemError(
+            "PUSH-008",
+            "Expected the version that was served when the gate decided, "
+            f"version={baseline_version}. Received: version={served}",
+            "Resume the run, so that the gate decides against what is served now.",
+        )
+
+
 def _manifest_or_none(directory: Path) -> Manifest | None:
     try:
         return manifest.read(directory)
@@ -180,21 +194,29 @@ def _manifest_or_none(directory: Path) -> Manifest | None:
         return None
 
 
-def _blessed_digest(blessing: Mapping[str, Any] | None) -> str | None:
-    """The digest a blessing is for, or none when the gate said no."""
-    blessed = blessing.get("blessed") if isinstance(blessing, Mapping) else None
+def _blessed(blessing: Mapping[str, Any] | None) -> tuple[str, int] | None:
+    """Digest that a blessing is for and version of its baseline, or none when the gate said no."""
+    told = blessing if isinstance(blessing, Mapping) else {}
+    blessed, digest, metrics = told.get("blessed"), told.get("model_digest"), told.get("metrics", {})
     if blessed is False:
         return None
-    digest = blessing.get("model_digest") if isinstance(blessing, Mapping) else None
-    metrics = blessing.get("metrics", {}) if isinstance(blessing, Mapping) else None
-    if blessed is not True or not isinstance(digest, str) or not digest or not _is_plain(metrics):
-        raise TandemError(
-            "PUSH-001",
-            "Expected a blessing that says blessed=true or false and names model_digest. "
-            f"Received: blessed={blessed!r}, model_digest={digest!r}, metrics={metrics!r}",
-            "Run the pipeline again so that the gate writes its decision.",
-        )
-    return digest
+    baseline = told.get("baseline")
+    version = baseline.get("version") if isinstance(baseline, Mapping) else None
+    if (
+        blessed is True
+        and isinstance(digest, str)
+        and digest
+        and isinstance(version, int)
+        and not isinstance(version, bool)
+        and _is_plain(metrics)
+    ):
+        return digest, version
+    raise TandemError(
+        "PUSH-001",
+        "Expected a blessing that says blessed=true or false and names model_digest and baseline.version. "
+        f"Received: blessed={blessed!r}, model_digest={digest!r}, baseline={baseline!r}, metrics={metrics!r}",
+        "Run the pipeline again so that the gate writes its decision.",
+    )
 
 
 def _is_plain(metrics: Any) -> bool:

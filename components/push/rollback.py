@@ -20,10 +20,13 @@ class RollbackResult:
     Args:
         denied: versions taken back, in rising order.
         served: version served now.
+        already: whether they had been taken back before this call, by hand or by a rollback that was cut off,
+            so that it changed nothing that is served. Defaults to `False`.
     """
 
     denied: tuple[int, ...]
     served: int
+    already: bool = False
 
 
 def rollback(
@@ -37,8 +40,9 @@ def rollback(
     """Renames the newest version `N` to `N.denied`, so that the newest whole version before it is served.
 
     Damaged versions in between are taken back first, so at no moment is one of them the newest. The number of
-    a denied version is never used again, and its digest is not pushed again unless forced. A rollback that
-    was cut off between rename and record is finished and reported; it takes no further version back.
+    a denied version is never used again, and its digest is not pushed again by itself. When the
+    newest version was renamed and not recorded, by hand or by a rollback that was cut off, it is recorded and
+    reported, and no further version is taken back: the call that follows does that.
 
     Args:
         serving_root: directory of all served models.
@@ -63,9 +67,9 @@ def rollback(
             finished = registry.recover(serving_root, name, registry_root)
             live = registry.directories(serving_root, name)
             if live and max(finished, default=0) > max(live) and manifest.is_whole(live[max(live)]):
-                return RollbackResult(tuple(finished), max(live))
+                return RollbackResult(tuple(finished), max(live), already=True)
             if live and version in registry.directories(serving_root, name, registry.DENIED):
-                return RollbackResult((version,), max(live))
+                return RollbackResult((version,), max(live), already=True)
             if version is not None and version != max(live, default=0):
                 raise _nothing(serving_root / name, f"version={version}, newest={max(live, default=None)}")
             older = sorted(live, reverse=True)[1:]

@@ -8,7 +8,7 @@ import json
 import uuid
 from pathlib import Path
 
-from components.push import registry
+from components.push import manifest, registry
 from trainer import storage
 from trainer.errors import TandemError
 
@@ -52,13 +52,14 @@ def registry_state(
     denied = ",".join(map(str, registry.directories(serving_root, name, registry.DENIED)))
     try:
         newest = registry.newest_blessed(serving_root, name, registry_root)
-        record = newest and registry.read_record(registry_root, name, newest.version)
+        pushed = newest and manifest.read(newest.path)
     except TandemError as error:
         baseline = f"{identity}/unreadable:{hashlib.sha256(str(error).encode()).hexdigest()[:16]}"
     else:
-        if fingerprint and record and record.get("fingerprint") == fingerprint:
-            before = record.get("registry_state")
-            if isinstance(before, str) and before.startswith(f"{identity}/"):
+        # The manifest and not the record, which a push that was cut off did not write.
+        if fingerprint and pushed and pushed.fingerprint == fingerprint:
+            before = pushed.registry_state
+            if before.startswith(f"{identity}/"):
                 return RegistryState(before.partition("|")[0], before)
         baseline = f"{identity}/{newest.version}:{newest.digest}" if newest else f"{identity}/none"
     return RegistryState(baseline, f"{baseline}|denied={denied}")

@@ -32,7 +32,10 @@ def explain(run_id: RunArgument = None, root: RootOption = None) -> None:
             f"Look at it with `tandem runs show {run.run_id}`.",
             exit_status=2,
         )
+    push = run.summary().get("push") or {}
     typer.echo(text(gate))
+    if gate.get("blessed") and not push.get("pushed", True):
+        typer.echo(f"Not pushed all the same: {push.get('reason')}.")
 
 
 def rollback(
@@ -64,7 +67,13 @@ def rollback(
         )
     result = roll(serving[name], name, place.registry)
     denied = ", ".join(map(str, result.denied))
-    typer.echo(f"{name}: denied version {denied}, version {result.served} is served")
+    if result.already:
+        typer.echo(
+            f"{name}: version {denied} was denied already, version {result.served} is served; repeat the "
+            "command to take that one back too"
+        )
+    else:
+        typer.echo(f"{name}: denied version {denied}, version {result.served} is served")
 
 
 def _serving_directories(root: Root) -> dict[str, Path]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from pipeline import fingerprint
 from pipeline.cli.app import app
 from trainer.errors import TandemError
 
@@ -28,6 +31,17 @@ def pushed(shared_project):
     shared_project.data(rows(0))
     shared_project.init(shared_project.directory / "data.csv", "answer")
     return shared_project, shared_project.run()
+
+
+def mauve() -> pd.DataFrame:
+    """Rows with a colour that the schema of the others does not know."""
+    changed = rows(6)
+    changed.loc[changed.index[:600], "colour"] = "mauve"
+    return changed
+
+
+def states(result) -> dict[str, str]:
+    return {step["name"]: step["state"] for step in result.summary["steps"]}
 
 
 def invoke(*arguments: str) -> str:
@@ -50,9 +64,7 @@ def test_the_first_run_pushes_version_one(pushed) -> None:
 def test_a_second_run_with_nothing_changed_finds_every_step_cached(pushed) -> None:
     project, first = pushed
     second = project.run()
-    assert {step["name"]: step["state"] for step in second.summary["steps"]} == dict.fromkeys(
-        [step["name"] for step in first.summary["steps"]], "cached"
-    )
+    assert states(second) == dict.fromkeys(states(first), "cached")
     assert second.summary["status"] == "pushed"
     assert second.summary["pushed_version"] == 1
     assert second.summary["metrics"] == first.summary["metrics"]
@@ -65,12 +77,34 @@ def test_resuming_a_finished_run_runs_nothing_again(pushed) -> None:
     assert result.summary["attempt"] == 2
 
 
-def test_a_changed_gate_runs_only_gate_and_push_again(pushed) -> None:
+@pytest.fixture
+def sources(tmp_path, monkeypatch):
+    """A copy of the sources that fingerprints are taken of, to be changed."""
+    for package in ("components", "transforms", "trainer"):
+        shutil.copytree(fingerprint._PROJECT / package, tmp_path / package)
+    monkeypatch.setattr(fingerprint, "_PROJECT", tmp_path)
+    fingerprint._source_digest.cache_clear()
+    yield tmp_path
+    fingerprint._source_digest.cache_clear()
+
+
+def test_a_change_runs_exactly_the_steps_that_depend_on_it_again(pushed, sources, monkeypatch) -> None:
     project, _ = pushed
-    result = project.run("gate.rules.0.by_at_least=0.001")
-    ran = [step["name"] for step in result.summary["steps"] if step["state"] == "ran"]
-    assert set(ran) <= {"baseline", "score", "evaluate", "gate", "push"}
-    assert "gate" in ran
+
+    def ran(least: float) -> set[str]:
+        found = states(project.run(f"gate.rules.0.by_at_least={least}"))
+        return {step for step, state in found.items() if state == "ran"}
+
+    # Since the push the baseline is another one.
+    assert ran(0.001) == {"baseline", "score", "evaluate", "gate", "push"}
+    assert ran(0.002) == {"gate", "push"}
+    with (sources / "components" / "check" / "core.py").open("a") as source:
+        source.write("CHANGED = 1\n")
+    fingerprint._source_digest.cache_clear()
+    assert ran(0.002) == {"check", "push"}
+    changed, version = "tensorflow-model-analysis", importlib.metadata.version
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0" if name == changed else version(name))
+    assert ran(0.002) == {"score", "evaluate", "gate", "push"}
 
 
 def test_predictions_of_a_pushed_model_fit_its_evaluation(pushed) -> None:
@@ -120,16 +154,17 @@ def test_drift_from_the_data_before_stops_a_run_that_limits_it(pushed) -> None:
         assert found["number"]["verdict"] == "fail"
         assert found["colour"]["verdict"] == "pass"
         assert first.view["data"]["drift"] != []
+        # Other bytes of the input, so nothing comes from the cache.
+        before = dict.fromkeys(["ingest", "statistics", "schema", "validator"], "ran")
+        assert states(result) == {**before, "check": "failed"}
     finally:
         (project.directory / "data.csv").write_bytes(original)
 
 
 def test_data_unlike_the_kept_schema_stops_before_training(pushed) -> None:
     project, _ = pushed
-    changed = rows(6)
-    changed.loc[changed.index[:600], "colour"] = "mauve"
     original = (project.directory / "data.csv").read_bytes()
-    project.data(changed)
+    project.data(mauve())
     try:
         result = project.run()
         assert result.summary["error"]["code"] == "DATA-001"
@@ -159,6 +194,13 @@ def test_rollback_serves_the_version_before_and_the_denied_model_stays_away(push
     left = [path.name for path in (project.root.serving / "data").iterdir()]
     assert str(served[-1]) not in left
     assert f"{served[-1]}.denied" in left
+    # The run that made the denied model, once more.
+    project.data(mauve())
+    again = project.run()
+    assert states(again) == {**dict.fromkeys(states(again), "cached"), "push": "ran"}
+    assert (again.exit_status, again.summary["status"]) == (3, "not_blessed")
+    assert f"version {served[-1]} with the same digest was denied" in again.summary["push"]["reason"]
+    assert sorted(path.name for path in (project.root.serving / "data").iterdir()) == sorted(left)
 
 
 def test_labels_shuffled_in_training_are_refused(project) -> None:
@@ -177,4 +219,6 @@ def test_labels_shuffled_in_training_are_refused(project) -> None:
     assert not (project.root.serving / "train").exists() or not any(
         path.name.isdecimal() for path in (project.root.serving / "train").iterdir()
     )
+    compared = [rule for rule in result.summary["gate"] if "log_loss better than prior" in rule["rule"]]
+    assert [rule["verdict"] for rule in compared] == ["fail"]
     assert "better than prior" in result.run.report_path.read_text()

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from tfx import v1 as _tfx  # noqa: F401  # isort: skip
@@ -15,6 +16,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from pipeline.config import Config, parse
 from pipeline.execute import Result, execute
 from pipeline.local.metadata import connect
+from pipeline.local.runner import Outcome
 from pipeline.local.watcher import Step, Watcher
 from pipeline.root import Root
 from pipeline.runs.store import Run
@@ -88,6 +90,68 @@ def test_a_step_that_refuses_ends_the_run_with_its_status(config: Config, tmp_pa
     assert "late" in result.summary["error"]["message"]
     assert [(step["name"], step["state"]) for step in result.summary["steps"]] == [("ingest", "failed")]
     check_written(result)
+
+
+def test_a_step_that_breaks_ends_the_run_with_status_1(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ArithmeticError("nobody foresaw this")
+
+    monkeypatch.setattr("components.ingest.executor.Executor.Do", broken)
+    result = go(config, tmp_path, Watcher())
+    assert result.exit_status == 1
+    assert (result.summary["status"], result.summary["error"]["code"]) == ("failed", "INGEST-900")
+    assert "nobody foresaw this" in result.summary["error"]["message"]
+    check_written(result)
+
+
+@pytest.fixture
+def ended(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """A run whose steps have all ended with the given outputs."""
+
+    def end(**outputs: dict[str, str]) -> Result:
+        def steps(*arguments: object) -> None:
+            outcome = arguments[5]
+            assert isinstance(outcome, Outcome)
+            outcome.outputs = outputs
+            outcome.steps = [Step(name, "cached", 0.1, 1, 0.0) for name in ("train", "push")]
+
+        monkeypatch.setattr("pipeline.execute.run_graph", steps)
+        return go(config, tmp_path, Watcher())
+
+    return end
+
+
+PUSH = {"pushed": True, "version": 1, "path": "1", "digest": "d", "created": True, "reason": ""}
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", '{"pushed": true}', "\xff"])
+def test_an_outcome_of_the_push_that_cannot_be_read_is_told_in_the_summary(
+    ended: Callable[..., Result], tmp_path: Path, text: str | None
+) -> None:
+    if text is not None:
+        (tmp_path / "push.json").write_text(text, "latin-1")
+    result = ended(push={"pushed_model": str(tmp_path)})
+    assert (result.exit_status, result.summary["status"]) == (1, "failed")
+    assert (result.summary["error"]["code"], result.summary["error"]["step"]) == ("PUSH-009", "push")
+    assert result.summary["pushed_version"] is None
+    check_written(result)
+
+
+def test_only_the_checkpoints_of_the_training_that_has_ended_are_removed(
+    ended: Callable[..., Result], tmp_path: Path
+) -> None:
+    checkpoints = Root(tmp_path / ".tandem").checkpoints / "data"
+    for key in ("this", "other"):
+        (checkpoints / key).mkdir(parents=True)
+    (tmp_path / "push.json").write_text(json.dumps(PUSH))
+    outputs = {"train": {"model_run": str(tmp_path)}, "push": {"pushed_model": str(tmp_path)}}
+    assert ended(**outputs).exit_status == 0
+    assert sorted(path.name for path in checkpoints.iterdir()) == ["other", "this"]
+    (tmp_path / "checkpoints.txt").write_text("this")
+    assert ended(**outputs).summary["pushed_version"] == 1
+    assert [path.name for path in checkpoints.iterdir()] == ["other"]
 
 
 def test_an_interrupted_run_leaves_nothing_half_written_and_goes_on(config: Config, tmp_path: Path) -> None:

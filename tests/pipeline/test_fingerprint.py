@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import functools
 import importlib.metadata
+import platform
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +28,14 @@ ENTRIES = {
     "evaluate": ("components/evaluate/tfma_metrics.py",),
     # The dry run is a process of its own, started by module name.
     "gate": ("components/gate/executor.py", "trainer/export/dry_run.py"),
+}
+
+# What a step imports and what cannot change its outputs.
+WITHOUT_INFLUENCE = {"absl": "logs", "psutil": "names the holder of a lock"}
+# The adapter of all steps reads statistics and anomalies for `schema` and `check` alone, which name these.
+READERS = {
+    ("components/adapter.py", "tensorflow_data_validation"),
+    ("components/adapter.py", "tensorflow_metadata"),
 }
 
 
@@ -73,6 +83,40 @@ def test_every_module_that_a_step_imports_is_in_its_sources(step: str) -> None:
     assert sorted(closure(ENTRIES[step]) - covered(step)) == []
 
 
+@functools.cache
+def distributions_of() -> dict[str, list[str]]:
+    """Names that distributions may have in `LIBRARIES`, by the module that they bring."""
+    found = importlib.metadata.packages_distributions()
+    # Many distributions share this name; only this one is imported.
+    found = {**found, "google": ["protobuf"]}
+    return {module: [name.replace("_", "-").lower() for name in names] for module, names in found.items()}
+
+
+def libraries(step: str) -> dict[str, list[str]]:
+    """Distributions, by module, that the code of a step imports."""
+    modules = {
+        top
+        for file in closure(ENTRIES[step])
+        for top in {name.partition(".")[0] for name in imported(PROJECT / file)}
+        if (file, top) not in READERS
+    }
+    outside = modules - set(PACKAGES) - set(sys.stdlib_module_names) - set(WITHOUT_INFLUENCE)
+    return {module: distributions_of()[module] for module in outside}
+
+
+@pytest.mark.parametrize("step", SOURCES)
+def test_every_library_that_a_step_imports_is_in_its_libraries(step: str) -> None:
+    named = set(LIBRARIES[step])
+    assert {module: names for module, names in libraries(step).items() if not named & set(names)} == {}
+
+
+def test_an_import_of_a_library_that_is_not_listed_would_be_noticed() -> None:
+    assert libraries("push")["keras"] == ["keras"]
+    assert libraries("schema")["google"] == ["protobuf"]
+    assert "tensorflow_model_analysis" in libraries("gate")
+    assert "tensorflow_data_validation" not in libraries("train")
+
+
 def test_an_import_outside_of_the_sources_would_be_noticed() -> None:
     # The export is part of what the gate imports, and its digest imports the storage.
     assert "trainer/export/digest.py" in closure(ENTRIES["gate"])
@@ -83,7 +127,7 @@ def test_an_import_outside_of_the_sources_would_be_noticed() -> None:
 def test_every_source_exists_and_every_step_names_its_libraries() -> None:
     for step, sources in SOURCES.items():
         assert all((PROJECT / source).exists() for source in sources), step
-        assert set(fingerprint.library_versions(step)) == set(LIBRARIES[step])
+        assert set(fingerprint.library_versions(step)) == {"python", *LIBRARIES[step]}
 
 
 @pytest.fixture
@@ -139,4 +183,11 @@ def test_another_library_version_changes_the_steps_that_use_it(monkeypatch: pyte
     real = importlib.metadata.version
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.0" if name == "keras" else real(name))
     after = prints()
-    assert {step for step in SOURCES if after[step] != before[step]} == {"train"}
+    assert {step for step in SOURCES if after[step] != before[step]} == {"train", "baseline", "gate", "push"}
+
+
+def test_another_python_version_changes_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = prints()
+    monkeypatch.setattr(platform, "python_version", lambda: "3.0.0")
+    after = prints()
+    assert all(after[step] != before[step] for step in SOURCES)

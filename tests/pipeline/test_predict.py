@@ -149,6 +149,41 @@ def test_a_file_is_read_as_the_files_of_the_training_were(models: Path, tmp_path
         predict(version, file, io.BytesIO())
 
 
+@pytest.mark.parametrize(
+    ("task", "added"),
+    [
+        ("binary", ["probability"]),
+        ("multiclass", ["predicted_class", "probability"]),
+        ("regression", ["prediction"]),
+    ],
+)
+def test_a_file_without_rows_is_answered_with_the_columns(
+    models: Path, tmp_path: Path, task: str, added: list[str]
+) -> None:
+    FRAME.head(0).to_csv(tmp_path / "none.csv", index=False)
+    FRAME.head(0).astype(str).to_parquet(tmp_path / "none.parquet", index=False)
+    for name in ("none.csv", "none.parquet"):
+        found = scored(models / task, tmp_path / name)
+        assert (list(found.columns), len(found)) == ([*FRAME.columns, *added], 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([[1], [2, 3], []], "list"),
+        ([{"a": 1}, {"a": 2}, None], "struct"),
+        ([b"a", b"\xff", b"b"], "binary"),
+    ],
+)
+def test_a_column_that_csv_cannot_hold_is_told(
+    models: Path, tmp_path: Path, values: list[Any], kind: str
+) -> None:
+    FRAME.assign(tags=values).to_parquet(tmp_path / "rows.parquet", index=False)
+    with pytest.raises(TandemError, match=rf"PREDICT-006.*with `tags` of type {kind}") as refused:
+        predict(models / "binary", tmp_path / "rows.parquet", io.BytesIO())
+    assert refused.value.exit_status == 2
+
+
 def test_a_column_that_occurs_twice_is_refused(models: Path, tmp_path: Path) -> None:
     file = tmp_path / "twice.csv"
     file.write_text("carrier,distance,dep time,carrier\nUA,1,2024-01-01,AA\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import json
@@ -86,8 +87,12 @@ def _break_off(run, faults, operation, root, action) -> bool:
 def pushes(root: Path, first: int, count: int, size: int) -> None:
     """Pushes `count` models one after the other and tells each version."""
     for seed in range(first, first + count):
-        result = Place(root).push(seed, size=size)
-        sys.stdout.write(f"{result.version}\n")
+        version = None
+        while version is None:
+            # Another process may push between the decision and this push.
+            with contextlib.suppress(TandemError):
+                version = Place(root).push(seed, size=size).version
+        sys.stdout.write(f"{version}\n")
         sys.stdout.flush()
 
 

@@ -64,8 +64,10 @@ class Place:
         return directory if directory.is_dir() else make_model(directory, seed, size)
 
     def blessing(self, seed: int, size: int = 2000, **changes: Any) -> dict[str, Any]:
+        """What the gate would write if it decided now."""
         value = {"blessed": True, "model_digest": digest(self.model(seed, size)), "metrics": {"auc": 0.7}}
-        return value | changes
+        served = registry.served_version(self.serving, NAME)
+        return value | {"baseline": {"is_prior": served is None, "version": served or 0}} | changes
 
     def push(self, seed: int, run_id: str = "", size: int = 2000, **options: Any) -> PushResult:
         blessing = options.pop("blessing") if "blessing" in options else self.blessing(seed, size)

@@ -8,7 +8,6 @@ import shutil
 import pytest
 
 from components.push import manifest, registry
-from components.push.state import registry_state
 from trainer.errors import TandemError
 
 
@@ -52,14 +51,19 @@ def test_a_model_that_is_not_blessed_writes_nothing(place):
         {},
         [],
         "blessed",
-        {"blessed": 1, "model_digest": "d"},
-        {"blessed": "true", "model_digest": "d"},
-        {"blessed": None, "model_digest": "d"},
-        {"blessed": True},
-        {"blessed": True, "model_digest": ""},
-        {"blessed": True, "model_digest": 5},
-        {"blessed": True, "model_digest": "d", "metrics": [1]},
-        {"blessed": True, "model_digest": "d", "metrics": {"auc": float("nan")}},
+        {"blessed": 1, "model_digest": "d", "baseline": {"version": 0}},
+        {"blessed": "true", "model_digest": "d", "baseline": {"version": 0}},
+        {"blessed": None, "model_digest": "d", "baseline": {"version": 0}},
+        {"blessed": True, "baseline": {"version": 0}},
+        {"blessed": True, "model_digest": "", "baseline": {"version": 0}},
+        {"blessed": True, "model_digest": 5, "baseline": {"version": 0}},
+        {"blessed": True, "model_digest": "d"},
+        {"blessed": True, "model_digest": "d", "baseline": 1},
+        {"blessed": True, "model_digest": "d", "baseline": {"is_prior": True}},
+        {"blessed": True, "model_digest": "d", "baseline": {"version": "1"}},
+        {"blessed": True, "model_digest": "d", "baseline": {"version": True}},
+        {"blessed": True, "model_digest": "d", "baseline": {"version": 0}, "metrics": [1]},
+        {"blessed": True, "model_digest": "d", "baseline": {"version": 0}, "metrics": {"auc": float("nan")}},
     ],
 )
 def test_a_blessing_that_is_absent_or_malformed_is_an_error(place, blessing):
@@ -83,10 +87,29 @@ def test_a_model_changed_after_its_blessing_is_an_error(place):
         place.push(1, blessing=blessing)
 
 
+def test_a_decision_against_another_version_than_the_one_served_is_not_pushed(place):
+    first, second = place.blessing(1), place.blessing(2)
+    place.push(2, blessing=second)
+    with pytest.raises(TandemError, match=r"PUSH-008.*version=0. Received: version=1"):
+        place.push(1, blessing=first)
+    against_one = place.blessing(1)
+    place.push(3)
+    against_two = place.blessing(1)
+    with pytest.raises(TandemError, match=r"PUSH-008.*version=1. Received: version=2"):
+        place.push(1, blessing=against_one)
+    place.rollback()
+    with pytest.raises(TandemError, match=r"PUSH-008.*version=2. Received: version=1"):
+        place.push(1, blessing=against_two)
+    assert (place.live(), place.hidden()) == ([1], [])
+    assert place.push(1, blessing=against_one).version == 3
+
+
 def test_a_retry_of_the_same_run_returns_its_version(place):
-    first = place.push(1, run_id="run-a")
+    blessing = place.blessing(1)
+    first = place.push(1, run_id="run-a", blessing=blessing)
+    assert place.push(1, run_id="run-a", blessing=blessing).version == first.version
     place.push(2, run_id="run-b")
-    again = place.push(1, run_id="run-a")
+    again = place.push(1, run_id="run-a", blessing=blessing)
     assert (again.version, again.created, again.pushed) == (first.version, False, True)
     assert place.live() == [1, 2]
 
@@ -164,18 +187,20 @@ def test_rollback_of_a_named_version_can_be_repeated(place):
     for seed in (1, 2, 3):
         place.push(seed)
     assert place.rollback(version=3).served == 2
-    assert (place.rollback(version=3).denied, place.live()) == ((3,), [1, 2])
+    again = place.rollback(version=3)
+    assert (again.denied, again.already, place.live()) == ((3,), True, [1, 2])
     with pytest.raises(TandemError, match="version=1, newest=2"):
         place.rollback(version=1)
 
 
-def test_rollback_cut_off_before_its_record_takes_no_second_version_back(place):
+def test_rollback_of_a_version_set_aside_without_a_record_takes_no_second_one_back(place):
     for seed in (1, 2, 3):
         place.push(seed)
     (place.serving / "demo" / "3").rename(place.serving / "demo" / "3.denied")
     result = place.rollback()
-    assert (result.denied, result.served, place.live()) == ((3,), 2, [1, 2])
-    assert place.rollback().served == 1
+    assert (result.denied, result.served, result.already, place.live()) == ((3,), 2, True, [1, 2])
+    result = place.rollback()
+    assert (result.denied, result.served, result.already) == ((2,), 1, False)
 
 
 def test_rollback_reports_only_what_was_denied(place):
@@ -194,7 +219,7 @@ def test_rollback_cut_off_at_a_damaged_version_goes_on_to_the_newest(place):
     assert (result.denied, result.served, place.live()) == ((3,), 1, [1])
 
 
-def test_a_denied_digest_is_refused_unless_forced(place):
+def test_a_denied_digest_is_refused_until_its_version_is_renamed_back(place):
     place.push(1)
     place.push(2)
     place.rollback()
@@ -203,8 +228,9 @@ def test_a_denied_digest_is_refused_unless_forced(place):
     assert "version 2 with the same digest was denied" in refused.reason
     assert place.push(2).pushed is False
     assert place.live() == [1]
-    assert place.push(2, force=True).version == 3
-    assert place.push(2, run_id="run-later").version == 4
+    (place.serving / "demo" / "2.denied").rename(place.serving / "demo" / "2")
+    assert place.push(2, run_id="run-later").version == 3
+    assert place.live() == [1, 2, 3]
 
 
 def test_a_denied_digest_is_remembered_by_its_record(place):
@@ -340,36 +366,3 @@ def test_a_copy_of_a_version_under_a_higher_number_is_not_blessed(place):
     shutil.copytree(first, first.with_name("2"))
     with pytest.raises(TandemError, match=r"PUSH-005.*manifest is of demo, version 1"):
         registry.newest_blessed(place.serving, "demo", place.registry)
-
-
-def test_state_changes_with_push_rollback_damage_and_a_new_registry(place):
-    def state(fingerprint: str = ""):
-        return registry_state(place.serving, "demo", place.registry, fingerprint)
-
-    empty = state()
-    assert empty == state()
-    assert empty.baseline.endswith("/none")
-    place.push(1, fingerprint="config-1", registry_state=empty.push)
-    one = state()
-    assert one.baseline != empty.baseline
-    assert state("config-1") == empty
-    assert state("config-2") == one
-    place.push(9, registry_state=empty.push)
-    assert state() not in (empty, one)
-    place.rollback()
-    shutil.rmtree(place.serving / "demo" / "2.denied")
-    place.push(2, fingerprint="config-2", registry_state=one.push)
-    two = state()
-    assert state("config-2") == one
-    assert state("config-1") == two
-    place.rollback()
-    rolled = state("config-2")
-    assert rolled.baseline == one.baseline
-    assert rolled.push not in (one.push, two.push, empty.push)
-    assert state("config-1") == empty
-    (place.serving / "demo" / "1" / "saved_model.pb").unlink()
-    assert "unreadable" in state("config-1").baseline
-    shutil.rmtree(place.serving)
-    shutil.rmtree(place.registry)
-    assert state().baseline.endswith("/none")
-    assert state() != empty

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from components.push import manifest, registry
 from trainer.errors import TandemError
 
-BLESSINGS = ["blessed", "blessed", "not blessed", "absent", "another model's", "unreadable"]
+BLESSINGS = ["blessed", "blessed", "not blessed", "absent", "another model's", "stale", "unreadable"]
 CUTS = st.one_of(st.none(), st.integers(1, 110))
 
 
@@ -32,14 +32,14 @@ def machine(helpers: Any, faults: Any) -> type[RuleBasedStateMachine]:
             self.digests = {seed: self.place.blessing(seed, 64)["model_digest"] for seed in range(3)}
             self.blessed: set[str] = set()
             self.used: set[int] = set()
-            self.last: tuple[int, str, str] | None = None
+            self.last: tuple[int, str, str, Any] | None = None
 
         def teardown(self) -> None:
             shutil.rmtree(self.place.root)
 
         @rule(seed=st.integers(0, 2), run=st.integers(0, 2), kind=st.sampled_from(BLESSINGS), cut=CUTS)
         def push(self, seed: int, run: int, kind: str, cut: int | None) -> None:
-            self._push(seed, f"run-{run}", kind, cut)
+            self._push(seed, f"run-{run}", kind, self._blessing(seed, kind), cut)
 
         @rule(cut=CUTS)
         def retry(self, cut: int | None) -> None:
@@ -77,33 +77,44 @@ def machine(helpers: Any, faults: Any) -> type[RuleBasedStateMachine]:
             for version in self.place.live()[-1:]:
                 registry.record_path(self.place.registry, "demo", version).unlink(missing_ok=True)
 
-        def _push(self, seed: int, run: str, kind: str, cut: int | None) -> None:
-            self.last = (seed, run, kind)
-            blessing: Any = self.place.blessing(seed, 64)
+        def _blessing(self, seed: int, kind: str) -> Any:
+            blessing = self.place.blessing(seed, 64)
             if kind == "not blessed":
                 blessing["blessed"] = False
             elif kind == "absent":
-                blessing = None
+                return None
             elif kind == "another model's":
                 blessing["model_digest"] = self.digests[(seed + 1) % 3]
+            elif kind == "stale":
+                blessing["baseline"]["version"] += 1
             elif kind == "unreadable":
                 blessing["blessed"] = "yes"
+            return blessing
+
+        def _push(self, seed: int, run: str, kind: str, blessing: Any, cut: int | None) -> None:
+            self.last = (seed, run, kind, blessing)
             before, denied = self.place.live(), self.place.denied()
-            if kind == "blessed":
+            # A blessing may get stale before a retry, and a stale one true again by a rollback.
+            fresh = kind in ("blessed", "stale") and blessing["baseline"]["version"] == max(before, default=0)
+            if fresh:
                 self.blessed.add(self.digests[seed])
             result, code = self._attempt(lambda: self.place.push(seed, run, 64, blessing=blessing), cut)
             if code == "crash":
                 after = self.place.live()
-                assert after == before or (kind == "blessed" and after[:-1] == before)
+                assert after == before or (fresh and after[:-1] == before)
             elif result is None:
-                assert code == ("PUSH-003" if kind == "another model's" else "PUSH-001")
-                assert kind in ("absent", "another model's", "unreadable")
+                if kind in ("blessed", "stale"):
+                    assert (code, fresh) == ("PUSH-008", False)
+                else:
+                    assert code == ("PUSH-003" if kind == "another model's" else "PUSH-001")
+                    assert kind != "not blessed"
                 assert self.place.live() == before
             else:
                 after = self.place.live()
                 assert result.pushed == (result.version is not None)
                 assert after == ([*before, result.version] if result.created else before)
-                assert not result.pushed or kind == "blessed"
+                assert not result.pushed or kind in ("blessed", "stale")
+                assert fresh or not result.created
                 assert result.pushed or kind == "not blessed" or denied
                 if result.created:
                     assert result.version not in self.used
