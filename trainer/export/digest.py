@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ def digest(model_dir: str | Path) -> str:
             "signatures": _signatures(graph),
             "computation": _Computation(graph).of_signatures(),
         }
-    except (OSError, IndexError, DecodeError, tf.errors.OpError) as error:
+    except (OSError, LookupError, DecodeError, tf.errors.OpError) as error:
         raise TandemError(
             "EXPORT-005", f"A SavedModel must be readable. Received: {root} ({error})", "Export it again."
         ) from error
@@ -85,55 +84,86 @@ def _signatures(graph: Any) -> dict[str, Any]:
     }
 
 
-def _plain(name: str) -> str:
-    """A node or function name without the numbers that depend on what a process did before."""
-    return re.sub(r"\d+", "#", name)
+def _node(source: str) -> str:
+    """The node or function argument behind an input such as `^node`, `node:1` or `node:output:0`."""
+    return source.removeprefix("^").partition(":")[0]
 
 
 class _Computation:
-    """Digests of what the signatures compute, functions included."""
+    """Digests of what the signatures compute: `hash(op, attributes, inputs)` from their outputs down.
+
+    Names, which TensorFlow numbers, do not enter: an input counts by its position and a resource, such as a
+    variable or a table, by the order in which it is first met.
+    """
 
     def __init__(self, graph: Any) -> None:
         self._graph = graph
-        self._nodes = {node.name: node for node in graph.graph_def.node}
         self._functions = {function.signature.name: function for function in graph.graph_def.library.function}
-        self._known: dict[str, str] = {}
+        self._known_functions: dict[str, str] = {}
+        self._resources: dict[str, int] = {}
 
-    def of_signatures(self) -> dict[str, str]:
-        found = {}
-        for name, signature in self._graph.signature_def.items():
-            outputs = [info.name.split(":")[0] for info in signature.outputs.values()]
-            found[name] = self._of_nodes(self._needed(outputs))
-        return found
-
-    def _needed(self, names: Iterable[str]) -> list[Any]:
-        waiting, needed = list(names), {}
-        while waiting:
-            name = waiting.pop()
-            if name in self._nodes and name not in needed:
-                needed[name] = self._nodes[name]
-                waiting += [source.lstrip("^").split(":")[0] for source in self._nodes[name].input]
-        return list(needed.values())
+    def of_signatures(self) -> list[Any]:
+        signatures = self._graph.signature_def
+        nodes = {node.name: node for node in self._graph.graph_def.node}
+        known = {
+            _node(asset.tensor_info.name): _sha(["asset", asset.filename])
+            for asset in self._graph.asset_file_def
+        }
+        for signature in signatures.values():
+            known |= {_node(info.name): _sha(["input", key]) for key, info in signature.inputs.items()}
+        # Reversed, since the resources are numbered by those that use them: `__saved_model_init_op` fills the
+        # tables and the restore operation the variables.
+        outputs = [
+            (name, key, signatures[name].outputs[key].name)
+            for name in sorted(signatures, reverse=True)
+            for key in sorted(signatures[name].outputs)
+        ]
+        outputs.append(("", "restore", self._graph.saver_def.restore_op_name))
+        self._visit(nodes, [_node(source) for *_, source in outputs], known)
+        return [[name, key, *_source(source, known)] for name, key, source in outputs]
 
     def _of_function(self, name: str) -> str:
         if name not in self._functions:
             return name
-        if name not in self._known:
+        if name not in self._known_functions:
+            self._known_functions[name] = "a function that calls itself"
             function = self._functions[name]
-            results = sorted([key, _plain(value)] for key, value in function.ret.items())
-            self._known[name] = _sha([self._of_nodes(function.node_def), results])
-        return self._known[name]
+            arguments = enumerate(function.signature.input_arg)
+            known = {argument.name: _sha(["argument", index]) for index, argument in arguments}
+            nodes = {node.name: node for node in function.node_def}
+            results = [function.ret[result.name] for result in function.signature.output_arg]
+            # Every node, since one without a result can have an effect.
+            self._visit(nodes, [*map(_node, results), *nodes], known)
+            self._known_functions[name] = _sha(
+                [[_source(result, known) for result in results], sorted(known[node] for node in nodes)]
+            )
+        return self._known_functions[name]
 
-    def _of_nodes(self, nodes: Iterable[Any]) -> str:
-        return _sha(sorted(_sha(self._of_node(node)) for node in nodes))
+    def _visit(self, nodes: Mapping[str, Any], names: Sequence[str], known: dict[str, str]) -> None:
+        """Adds the digests of the nodes and of all they need to `known`; a stack, as graphs can be deep."""
+        waiting = [(name, False) for name in reversed(names)]
+        while waiting:
+            name, inputs_known = waiting.pop()
+            if inputs_known:
+                known[name] = _sha(self._of_node(nodes[name], known))
+            elif name not in known:
+                # Stands for the node where a loop comes back to it.
+                known[name] = nodes[name].op
+                waiting.append((name, True))
+                waiting += [(_node(source), False) for source in reversed(nodes[name].input)]
 
-    def _of_node(self, node: Any) -> list[Any]:
-        attributes = {
+    def _of_node(self, node: Any, known: Mapping[str, str]) -> list[Any]:
+        attributes: dict[str, Any] = {
             name: self._of_attribute(value)
             for name, value in node.attr.items()
             if not name.startswith("_") and name not in _INCIDENTAL
         }
-        return [node.op, [_plain(source) for source in node.input], attributes]
+        if "shared_name" in node.attr:
+            shared = node.attr["shared_name"].s.decode() or node.name
+            attributes["resource"] = self._resources.setdefault(shared, len(self._resources))
+        inputs = [_source(source, known) for source in node.input if not source.startswith("^")]
+        after = sorted(known[_node(source)] for source in node.input if source.startswith("^"))
+        return [node.op, attributes, inputs, after]
 
     def _of_attribute(self, value: Any) -> str:
         if value.HasField("func"):
@@ -141,3 +171,8 @@ class _Computation:
         if value.HasField("list") and value.list.func:
             return _sha([self._of_function(function.name) for function in value.list.func])
         return value.SerializeToString(deterministic=True).hex()
+
+
+def _source(source: str, known: Mapping[str, str]) -> list[str]:
+    """Digest of the node and which of its outputs is meant."""
+    return [known[_node(source)], source.partition(":")[2] or "0"]

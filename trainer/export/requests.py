@@ -30,6 +30,12 @@ def _requests(files: Sequence[Path], spec: FeatureSpec, limit: int) -> Iterator[
         yield example.SerializeToString(deterministic=True)
 
 
+def _array(value: Any) -> NDArray[Any]:
+    """A tensor as an array that needs no pickling: texts are bytes of one width."""
+    array: NDArray[Any] = value.numpy()
+    return array.astype(np.bytes_) if value.dtype == tf.string else array
+
+
 def tolerance_scale(spec: FeatureSpec, mean: float, deviation: float) -> float:
     """What a difference is divided by: 1, or `|mean| + deviation` of the label for regression."""
     return abs(mean) + deviation if spec.task == "regression" else 1.0
@@ -60,7 +66,7 @@ def write_requests(
         requests = list(_requests(files, spec, limit))
         for start in range(0, len(requests), _BATCH):
             answers = server.predict_examples(tf.constant(requests[start : start + _BATCH]), spec.raw)
-            parts.append({n: v.numpy() for n, v in answers.items() if v.dtype == tf.float32})
+            parts.append({name: _array(value) for name, value in answers.items()})
     except tf.errors.OpError as error:
         raise TandemError(
             "EXPORT-006",

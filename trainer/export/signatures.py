@@ -1,7 +1,7 @@
 """The two signatures of every exported model, and how raw values reach it.
 
 `serving_default` takes serialized `tf.Example` protos; `predict` one dense tensor for each raw feature,
-named as the column. TensorFlow's Python API takes identifiers only: there a column such as `dep time` is
+named as the column. TensorFlow's Python API does not take every name: there a column such as `dep time` is
 called by its safe name (`safe_names`), while servers see the name of the column.
 """
 
@@ -9,31 +9,44 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from trainer.storage import write_atomic
 
 SERVING, PREDICT = "serving_default", "predict"
 SavedAnswer = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
+_PLAIN = re.compile(r"(?!(?i:input_\d))[A-Za-z][A-Za-z0-9_]*")
+# TensorFlow passes the inputs by keyword to a method, whose first argument is `self`.
+_TAKEN = frozenset({*keyword.kwlist, "self"})
+
 
 def safe_names(names: Iterable[str]) -> dict[str, str]:
     """The name by which TensorFlow's Python API knows each input of `predict`.
 
+    A column keeps its name if it can be a Python argument and no other column differs from it in case alone,
+    which graph nodes cannot; any other is called `input_INDEX_NAME`, a form that no column keeps.
+
     Example:
         >>> safe_names(["carrier", "dep time", "class"])
         {'carrier': 'carrier', 'dep time': 'input_1_dep_time', 'class': 'input_2_class'}
+        >>> safe_names(["self", "Age", "age"])
+        {'self': 'input_0_self', 'Age': 'input_1_Age', 'age': 'input_2_age'}
     """
-    safe = {}
-    for index, name in enumerate(names):
-        plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) and not keyword.iskeyword(name)
-        safe[name] = name if plain else f"input_{index}_{re.sub(r'[^A-Za-z0-9]', '_', name)}"
-    return safe
+    names = list(names)
+    folded = Counter(name.casefold() for name in names)
+    return {
+        name: name
+        if _PLAIN.fullmatch(name) and name not in _TAKEN and folded[name.casefold()] == 1
+        else f"input_{index}_{re.sub(r'[^A-Za-z0-9]', '_', name)}"
+        for index, name in enumerate(names)
+    }
 
 
 def dtype_of(kind: str) -> Any:
@@ -90,15 +103,13 @@ def make_signatures(raw: Mapping[str, str], answer: SavedAnswer) -> dict[str, An
 
 def restore_names(model_dir: Path, raw: Iterable[str]) -> None:
     """Gives the inputs of `predict` the names of the columns where their safe names differ."""
-    original = {safe: name for name, safe in safe_names(raw).items() if safe != name}
-    if not original:
-        return
+    safe = safe_names(raw)
     path = model_dir / "saved_model.pb"
     saved = saved_model_pb2.SavedModel()
     saved.ParseFromString(path.read_bytes())
     for graph in saved.meta_graphs:
-        inputs = graph.signature_def[PREDICT].inputs
-        for safe, name in original.items():
-            inputs[name].CopyFrom(inputs[safe])
-            del inputs[safe]
+        signature = graph.signature_def[PREDICT]
+        renamed = meta_graph_pb2.SignatureDef(inputs={name: signature.inputs[safe[name]] for name in safe})
+        signature.ClearField("inputs")
+        signature.MergeFrom(renamed)
     write_atomic(path, saved.SerializeToString(deterministic=True))

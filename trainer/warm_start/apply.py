@@ -55,8 +55,8 @@ def apply(
     - Slots: `start + share (slot - start)` with the share of the policy in `SHARES`, then made to agree with
       the weights (`PerPart.settle`).
 
-    The predictions of the new model are those of the earlier one on rows whose values both know, unless a
-    column started anew, an embedding became narrower or layers changed.
+    The predictions of the new model are those of the earlier one without its calibration, on rows whose
+    values both know, unless a column started anew, an embedding became narrower or layers changed.
 
     Args:
         model: a new model, changed in place.

@@ -156,7 +156,7 @@ def read(path: Path) -> WarmState:
 
     Raises:
         TandemError: `TRAIN-202` if the file is absent or damaged, `TRAIN-204` if its content contradicts
-            itself.
+            itself, `TRAIN-205` if it cannot be read now.
     """
     checkpoint = read_checkpoint(path)
     try:

@@ -117,6 +117,93 @@ def test_a_changed_constant_of_the_transform_graph_changes_the_digest(
     assert found[0] == found[1] != found[2]
 
 
+class Scorer(tf.Module):
+    """Answers `serving_default` with a function of `x`; what the function uses are attributes."""
+
+    def __init__(self, answer: Callable[[Any], Any], **used: Any) -> None:
+        super().__init__()
+        self.used = used
+        self.answer = tf.function(answer, input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+
+    def saved(self, place: Path) -> str:
+        tf.saved_model.save(self, str(place), signatures={"serving_default": self.answer})
+        return digest(place)
+
+
+def constants(swapped: bool, _: Path) -> Scorer:
+    pairs = [(1.0, 2.0), (5.0, 7.0)]
+    pairs = pairs[::-1] if swapped else pairs
+    return Scorer(lambda x: {"y": tf.stack([x, *((x - a) / b for a, b in pairs)], 1)})
+
+
+def operands(swapped: bool, _: Path) -> Scorer:
+    return Scorer(lambda x: {"y": tf.exp(x) - tf.sin(x) if swapped else tf.sin(x) - tf.exp(x)})
+
+
+def columns(swapped: bool, _: Path) -> Scorer:
+    def answer(x: Any) -> Any:
+        first, second = tf.split(tf.stack([x, x * x], 1), 2, axis=1)
+        return {"y": second - first if swapped else first - second}
+
+    return Scorer(answer)
+
+
+def branches(swapped: bool, _: Path) -> Scorer:
+    def answer(x: Any) -> Any:
+        one, two = (lambda: x + 1.0), (lambda: x + 2.0)
+        return {"y": tf.cond(x[0] > 0, *((two, one) if swapped else (one, two)))}
+
+    return Scorer(answer)
+
+
+def variables(swapped: bool, _: Path) -> Scorer:
+    one, two = tf.Variable(2.0), tf.Variable(3.0)
+    return Scorer(lambda x: {"y": x * two + one if swapped else x * one + two}, one=one, two=two)
+
+
+def tables(swapped: bool, root: Path) -> Scorer:
+    vocabularies = []
+    for name, tokens in (("one", "1.5\n2.5\n"), ("two", "2.5\n1.5\n")):
+        file = root / name
+        file.write_text(tokens)
+        initializer = tf.lookup.TextFileInitializer(
+            str(file),
+            tf.string,
+            tf.lookup.TextFileIndex.WHOLE_LINE,
+            tf.int64,
+            tf.lookup.TextFileIndex.LINE_NUMBER,
+        )
+        vocabularies.append(tf.lookup.StaticHashTable(initializer, -1))
+    one, two = vocabularies
+
+    def answer(x: Any) -> Any:
+        text = tf.strings.as_string(x, precision=1)
+        first, second = (two, one) if swapped else (one, two)
+        return {"y": first.lookup(text) - 10 * second.lookup(text)}
+
+    return Scorer(answer, one=one, two=two)
+
+
+@pytest.mark.parametrize("make_scorer", [constants, operands, columns, branches, variables, tables])
+def test_what_stands_in_each_others_place_changes_the_digest(
+    make_scorer: Callable[[bool, Path], Scorer], tmp_path: Path
+) -> None:
+    scorers = [make_scorer(swapped, tmp_path) for swapped in (False, False, True)]
+    answers = [scorer.answer(tf.constant([1.5, 2.5]))["y"].numpy().tolist() for scorer in scorers]
+    assert answers[0] == answers[1] != answers[2]
+    found = [scorer.saved(tmp_path / str(number)) for number, scorer in enumerate(scorers)]
+    assert found[0] == found[1] != found[2]
+
+
+def test_a_graph_deeper_than_the_stack_of_python_has_a_digest(tmp_path: Path) -> None:
+    def answer(x: Any) -> Any:
+        for _ in range(sys.getrecursionlimit() + 500):
+            x = x + 1.0
+        return {"y": x}
+
+    assert len(Scorer(answer).saved(tmp_path / "model")) == 64
+
+
 def test_priors_differ_by_their_constant(make: Any, tmp_path: Path) -> None:
     digests = []
     for number, positives in enumerate((3.0, 3.0, 4.0)):

@@ -51,6 +51,10 @@ def dense_inputs(rows: list[dict[str, Any]], names: dict[str, str]) -> dict[str,
     return {names[n]: tf.constant([[(row[n] or [missing[n]])[0]] for row in rows], kinds[n]) for n in missing}
 
 
+def rewrite_expected(run_dir: Path, outputs: dict[str, Any], scale: float) -> None:
+    np.savez(run_dir / "expected.npz", **{f"outputs/{n}": v for n, v in outputs.items()}, scale=scale)
+
+
 @pytest.fixture(scope="module", params=TASKS)
 def exported(request: pytest.FixtureRequest, place: Any, make: Any, tmp_path_factory: Any) -> Any:
     """A task, its exported model (the transform graph it came from being gone) and its server."""
@@ -198,10 +202,42 @@ def test_recorded_requests_hold_raw_features_only_and_are_answered_alike(
     assert found["max_abs_difference"] <= 1e-6
     assert 0 < found["latency_ms"]["p50"] <= found["latency_ms"]["p99"]
     assert found["batch_latency_ms"]["size"] == 64
-    shifted = {f"outputs/{name}": value + 0.5 * scale for name, value in outputs.items()}
-    np.savez(tmp_path / "expected.npz", **shifted, scale=np.float64(scale))
+    shifted = {name: value + 0.5 * scale for name, value in outputs.items() if value.dtype == np.float32}
+    rewrite_expected(tmp_path, {**outputs, **shifted}, scale)
     wrong = dry_run(model_dir, tmp_path, single_calls=1, batch_calls=1)
     assert wrong["max_abs_difference"] == pytest.approx(0.5, rel=1e-4)
+
+
+def test_another_class_is_refused_unless_another_logit_is_the_greatest(
+    place: Any, make: Any, tmp_path: Path
+) -> None:
+    spec, model = make.features("multiclass"), make.trained("multiclass")
+    server = build_server(spec, model, TransformGraph(place.graph))
+    write_requests(tmp_path, spec, server, [place.raw], 100)
+    renamed = dataclasses.replace(spec, classes=("red", "blue", "green"))
+    export_model(tmp_path / "renamed", renamed, model, place.graph)
+    with pytest.raises(TandemError, match=r"EXPORT-008.*classes"):
+        dry_run(tmp_path / "renamed", tmp_path, single_calls=1, batch_calls=1)
+    # As near a tie: training saw another logit as the greatest, so the difference of the logits decides.
+    export_model(tmp_path / "model", spec, model, place.graph)
+    _, outputs, scale = read_requests(tmp_path)
+    order = outputs["logits"][0].argsort()
+    outputs["logits"][0, order[1]] = outputs["logits"][0, order[2]] + 1e-3
+    outputs["classes"][0] = spec.classes[order[1]]
+    rewrite_expected(tmp_path, outputs, scale)
+    found = dry_run(tmp_path / "model", tmp_path, single_calls=1, batch_calls=1)
+    assert found["max_abs_difference"] > 1e-3
+
+
+def test_an_answer_that_was_not_finite_is_refused(place: Any, make: Any, tmp_path: Path) -> None:
+    server = build_server(make.features(), make.trained(), TransformGraph(place.graph))
+    write_requests(tmp_path, make.features(), server, [place.raw], 10)
+    export_model(tmp_path / "model", make.features(), make.trained(), place.graph)
+    _, outputs, scale = read_requests(tmp_path)
+    outputs["probabilities"][3] = float("nan")
+    rewrite_expected(tmp_path, outputs, scale)
+    with pytest.raises(TandemError, match=r"EXPORT-008.*not finite"):
+        dry_run(tmp_path / "model", tmp_path, single_calls=1, batch_calls=1)
 
 
 def test_fewer_rows_than_requests_are_all_recorded(place: Any, make: Any, tmp_path: Path) -> None:
