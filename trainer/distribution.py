@@ -78,12 +78,33 @@ def choose_strategy(device: Literal["auto", "cpu", "gpu", "tpu"] = "auto") -> tf
     return strategy
 
 
-def jit_by_default(strategy: tf.distribute.Strategy) -> bool:
-    """Whether the train step is compiled with XLA when the configuration leaves it open: on TPU and GPU.
+def compiles(strategy: tf.distribute.Strategy, jit_compile: bool | None = None) -> bool:
+    """Whether the train step is compiled with XLA.
 
-    On a CPU compiling takes longer than it saves, and adding duplicate rows needs a sort under XLA.
+    Where the configuration leaves it open: on a TPU and on a single GPU. On a CPU compiling takes longer than
+    it saves, and adding duplicate rows needs a sort under XLA. Never on several GPUs: they add their
+    gradients in the middle of the step, and XLA has no kernel that gathers rows from all of them.
+
+    Args:
+        strategy: where the step runs.
+        jit_compile: the configuration; None leaves it open. Defaults to `None`.
+
+    Raises:
+        TandemError: `TRAIN-004` if several GPUs are told to compile.
     """
-    if isinstance(strategy, tf.distribute.TPUStrategy | tf.distribute.MirroredStrategy):
+    if isinstance(strategy, tf.distribute.MirroredStrategy):
+        if jit_compile:
+            raise TandemError(
+                "TRAIN-004",
+                "train.jit_compile=true needs one device: the step of several GPUs cannot be compiled. "
+                f"Received: devices={strategy.num_replicas_in_sync}",
+                "Leave train.jit_compile out, or make a single GPU visible.",
+                exit_status=2,
+            )
+        return False
+    if jit_compile is not None:
+        return jit_compile
+    if isinstance(strategy, tf.distribute.TPUStrategy):
         return True
     if isinstance(strategy, tf.distribute.OneDeviceStrategy):
         return "CPU" not in strategy.extended.worker_devices[0].upper()

@@ -207,7 +207,9 @@ class Train(Section):
         default="auto", description="Where to train; `auto` takes a TPU, then GPUs, then the CPU."
     )
     jit_compile: bool | None = Field(
-        default=None, description="Compile the train step with XLA; when not set, on TPU and GPU only."
+        default=None,
+        description="Compile the train step with XLA; when not set, on a TPU and on a single GPU only. "
+        "Several GPUs cannot.",
     )
 
 
@@ -238,11 +240,16 @@ class Check(Section):
     max_missing_increase: float = Field(
         default=0.1, ge=0, le=1, description="Most by which a column's share of missing values may grow."
     )
-    min_rows: int = Field(default=10, ge=1, description="Least number of rows in each split.")
+    min_rows: int = Field(
+        default=10,
+        ge=1,
+        description="Least number of rows in `train` and in `eval`; a `validation` with fewer is a warning.",
+    )
     outlier_iqr: float = Field(
         default=20.0,
         gt=0,
-        description="A number further than this many interquartile ranges from the quartiles is reported.",
+        description="A number further than this many interquartile ranges from the quartiles is reported; "
+        "where both quartiles are 0, one this many times the root mean square of the other numbers but 0.",
     )
 
 
@@ -251,7 +258,8 @@ class Evaluate(Section):
 
     slices: list[list[str]] = Field(
         default=[],
-        description="Each entry names the columns of one slicing, for example `[[origin], [carrier]]`.",
+        description="Each entry names the columns of one slicing, for example `[[origin], [carrier]]`. "
+        "A row that lacks one of them is in no slice of that slicing; the overall metrics count it.",
     )
     confidence_intervals: bool = Field(
         default=False,
@@ -273,7 +281,7 @@ class Rule(Section):
     better_than: Literal["prior", "baseline"] | None = Field(
         default=None,
         description="Compare with the constant prediction, or with the newest blessed model "
-        "(skipped and recorded when there is none).",
+        "(skipped and recorded when there is none; fails when its inputs or classes are others).",
     )
     by_at_least: float = Field(
         default=0.0,

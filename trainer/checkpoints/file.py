@@ -108,12 +108,19 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Reads a checkpoint and compares its SHA-256 first.
 
     Raises:
-        TandemError: `TRAIN-202` if the file cannot be read, was cut off or has any byte changed.
+        TandemError: `TRAIN-202` if the file is absent, was cut off or has any byte changed, `TRAIN-205` if it
+            cannot be read, which tells nothing about its content.
     """
     try:
         content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise _damaged(path, "no such file") from error
     except OSError as error:
-        raise _damaged(path, error.strerror or str(error)) from error
+        raise TandemError(
+            "TRAIN-205",
+            f"A checkpoint must be readable. Received: file={path} ({error.strerror or error})",
+            "Look at the disk and at the rights to the file, then run again.",
+        ) from error
     start = len(_MAGIC) + _LENGTH.size
     if len(content) < start + _DIGEST_BYTES or content[: len(_MAGIC)] != _MAGIC:
         raise _damaged(path, f"{len(content)} bytes that do not start like a checkpoint")

@@ -54,13 +54,19 @@ class CheckpointStore:
         return path
 
     def latest(self) -> Checkpoint | None:
-        """The newest whole checkpoint; damaged ones are renamed to `*.corrupt` and reported in the log."""
+        """The newest whole checkpoint; damaged ones are renamed to `*.corrupt` and reported in the log.
+
+        Raises:
+            TandemError: `TRAIN-205` if one cannot be read; it stays where it is.
+        """
         for leftover in self.directory.glob(f"{TEMPORARY_PREFIX}*"):
             leftover.unlink(missing_ok=True)
         for _, path in reversed(self._steps()):
             try:
                 return read_checkpoint(path)
             except TandemError as error:
+                if error.code != "TRAIN-202":
+                    raise
                 aside = path.with_name(f"{path.name}.corrupt")
                 logging.error("%s Set aside as %s; the one before it is used.", error, aside.name)
                 path.replace(aside)

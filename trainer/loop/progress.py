@@ -20,7 +20,7 @@ class Progress(Protocol):
         Args:
             step: int. Steps done.
             steps_total: int. Most steps planned; early stopping may end before.
-            examples_per_second: float. Recent speed.
+            examples_per_second: float. Recent speed of the steps alone.
             eta_seconds: float. Time to `steps_total` at that speed.
             loss: float. Mean training loss of the last steps.
         """
@@ -57,14 +57,24 @@ class Heartbeat:
 
 
 class Speed:
-    """Examples per second: a mean over blocks that forgets with a half-life of about ten of them."""
+    """Examples per second: a mean over blocks that forgets with a half-life of about ten of them.
+
+    Example:
+        >>> speed = Speed()
+        >>> [speed.add(100, seconds) for seconds in (60.0, 2.0)]
+        [None, 50.0]
+    """
 
     def __init__(self) -> None:
         self._examples = 0.0
         self._seconds = 0.0
+        self._first = True
 
-    def add(self, examples: int, seconds: float) -> float:
-        """Counts a block and returns the speed."""
+    def add(self, examples: int, seconds: float) -> float | None:
+        """Counts a block and returns the speed; None for the first one, which is traced and compiled."""
+        if self._first:
+            self._first = False
+            return None
         self._examples = 0.93 * self._examples + examples
         self._seconds = 0.93 * self._seconds + seconds
         return self._examples / max(self._seconds, 1e-9)

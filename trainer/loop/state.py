@@ -29,8 +29,12 @@ def identity(
     plan: TrainSpec,
     labels: Sequence[LabelStatistics | None],
     origin: str,
+    batch: int,
 ) -> str:
-    """A digest of what the weights depend on; a checkpoint of another training is told apart by it."""
+    """A digest of what the weights depend on; a checkpoint of another training is told apart by it.
+
+    `batch` is what became of the batch size: it is a multiple of the number of devices.
+    """
     # Once through `from_json`, so that 3 and 3.0 are the same.
     told = TrainSpec.from_json(plan.to_json()).to_json()
     del told["checkpoint_every_steps"]
@@ -40,6 +44,7 @@ def identity(
         told,
         *(split.to_json() if split else None for split in labels),
         origin,
+        batch,
     ]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

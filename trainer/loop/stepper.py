@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,42 +12,10 @@ from numpy.typing import NDArray
 
 from trainer.data import Block, Split, evaluation_blocks
 from trainer.loop.averaging import WeightAverage
+from trainer.loop.objective import Objective
 from trainer.losses import for_task
 from trainer.models import penalty
 from trainer.spec import FeatureSpec
-
-
-@dataclasses.dataclass(frozen=True)
-class Objective:
-    """What is minimised: `sum(weight class_weight loss) / (batch mean_weight) + penalty`.
-
-    Args:
-        task: `binary`, `multiclass` or `regression`.
-        mean_weight: float above 0. Mean of `weight class_weight` over the training split, so that a batch
-            weighs 1 on average.
-        class_weights: one for each class, or None. Defaults to `None`.
-        label_mean: float. Subtracted from the label of a regression. Defaults to `0.0`.
-        label_deviation: float above 0. Divides it then. Defaults to `1.0`.
-    """
-
-    task: str
-    mean_weight: float
-    class_weights: Sequence[float] | None = None
-    label_mean: float = 0.0
-    label_deviation: float = 1.0
-
-    def labels(self, batch: dict[str, Any]) -> Any:
-        """Labels as the loss takes them, `(batch,)`."""
-        if self.task != "regression":
-            return batch["label"]
-        return (batch["label"] - self.label_mean) / self.label_deviation
-
-    def weights(self, batch: dict[str, Any]) -> Any:
-        """Weight of each example, class weights included, float32 `(batch,)`."""
-        if self.class_weights is None:
-            return batch["weight"]
-        table = tf.constant(self.class_weights, tf.float32)
-        return batch["weight"] * tf.gather(table, tf.cast(batch["label"], tf.int32))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +33,10 @@ class Evaluation:
     logits: NDArray[Any]
     labels: NDArray[Any]
     weights: NDArray[Any]
+
+
+def _tensors(block: Block) -> dict[str, Any]:
+    return {name: tf.constant(values) for name, values in block.items()}
 
 
 class Stepper:
@@ -101,11 +72,11 @@ class Stepper:
         self._outputs = spec.num_classes
         self._inputs = list(model.input)
         step = tf.function(self._step, jit_compile=True) if jit_compile else self._step
-        # One trace for blocks of every length where the block is a plain tensor.
-        plain = self._replicas == 1 and not isinstance(strategy, tf.distribute.TPUStrategy)
+        # One trace for blocks of every length, but on a TPU, where shapes must be static.
+        static = isinstance(strategy, tf.distribute.TPUStrategy)
         self._train = tf.function(
             lambda block: self._steps(step, block),
-            input_signature=[self._signature(spec)] if plain else None,
+            input_signature=None if static else [self._signature(spec)],
         )
         self._evaluate = tf.function(self._evaluation_steps)
 
@@ -128,10 +99,15 @@ class Stepper:
                 shapes[name] = ((width,), kind)
         return {n: tf.TensorSpec([None, self._batch, *shape], kind) for n, (shape, kind) in shapes.items()}
 
-    def train(self, block: Block) -> NDArray[np.float32]:
-        """Takes the steps of a block `(steps, batch, ...)` and returns the loss before each, `(steps,)`."""
-        losses: NDArray[np.float32] = self._train(self._distribute(block)).numpy()
-        return losses
+    def train(self, block: Block) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Takes the steps of a block `(steps, batch, ...)`.
+
+        Returns:
+            Before each step the loss of the joint model, `(steps,)`, and all that is minimised, the loss of
+            the linear model and the penalties included, `(steps,)`.
+        """
+        found = self._train(_tensors(block)).numpy()
+        return found[:, 0], found[:, 1]
 
     def evaluate(self, split: Split, most_rows: int = 4096) -> Evaluation:
         """The loss and the logits of a whole split.
@@ -144,7 +120,7 @@ class Stepper:
         losses, totals = 0.0, 0.0
         logits, labels, weights = [], [], []
         for block in evaluation_blocks(split, batch):
-            loss, total, outputs = self._evaluate(self._distribute(block))
+            loss, total, outputs = self._evaluate(_tensors(block))
             losses += float(loss.numpy().astype(np.float64).sum())
             totals += float(total.numpy().astype(np.float64).sum())
             parts = self._strategy.experimental_local_results(outputs)
@@ -160,20 +136,18 @@ class Stepper:
             np.concatenate(weights)[:rows],
         )
 
-    def _distribute(self, block: Block) -> Any:
+    def _share(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """The rows of a batch that this replica takes."""
         if self._replicas == 1:
-            return {name: tf.constant(values) for name, values in block.items()}
-        rows = block["label"].shape[1] // self._replicas
+            return batch
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         return {
-            name: self._strategy.experimental_distribute_values_from_function(
-                lambda context, values=values: tf.constant(
-                    values[:, context.replica_id_in_sync_group * rows :][:, :rows]
-                )
-            )
-            for name, values in block.items()
+            name: tf.reshape(values, (self._replicas, -1, *values.shape[1:]))[replica]
+            for name, values in batch.items()
         }
 
     def _step(self, batch: dict[str, Any]) -> Any:
+        batch = self._share(batch)
         variables = self._model.trainable_variables
         weights = self._objective.weights(batch)
         labels = self._objective.labels(batch)
@@ -188,19 +162,16 @@ class Stepper:
         gradients = tape.gradient(total, [variable.value for variable in variables])
         self._optimizer.apply(gradients, variables)
         self._average.update()
-        return loss
+        return tf.stack([loss, total])
 
-    def _steps(self, step: Any, block: Any) -> Any:
-        def one(part: dict[str, Any], index: Any) -> Any:
-            return step({name: values[index] for name, values in part.items()})
-
-        first = self._strategy.experimental_local_results(block["label"])[0]
-        count = tf.shape(first)[0]
+    def _steps(self, step: Any, block: dict[str, Any]) -> Any:
+        count = tf.shape(block["label"])[0]
 
         def body(index: Any, losses: Any) -> tuple[Any, Any]:
-            loss = self._strategy.run(one, args=(block, index))
-            loss = self._strategy.reduce(tf.distribute.ReduceOp.SUM, loss, axis=None)
-            return index + 1, losses.write(index, loss)
+            batch = {name: values[index] for name, values in block.items()}
+            found = self._strategy.run(step, args=(batch,))
+            found = self._strategy.reduce(tf.distribute.ReduceOp.SUM, found, axis=None)
+            return index + 1, losses.write(index, found)
 
         _, losses = tf.while_loop(
             lambda index, _: index < count,
@@ -213,6 +184,7 @@ class Stepper:
     def _evaluation_steps(self, block: Any) -> Any:
         def all_batches(part: dict[str, Any]) -> Any:
             def one(batch: dict[str, Any]) -> Any:
+                batch = self._share(batch)
                 logits = self._model({name: batch[name] for name in self._inputs}, training=False)
                 logits = tf.cast(logits, tf.float32)
                 weights = self._objective.weights(batch)

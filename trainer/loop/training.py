@@ -23,20 +23,19 @@ from trainer.data import (
     Split,
     TrainingOrder,
     open_split,
-    prior_logits,
     training_blocks,
 )
-from trainer.distribution import choose_strategy, jit_by_default
+from trainer.distribution import choose_strategy, compiles
 from trainer.errors import TandemError
 from trainer.export.head import HeadParameters
 from trainer.loop.averaging import WeightAverage
 from trainer.loop.calibration import calibrate
+from trainer.loop.objective import Objective, check_validation, objective_for
 from trainer.loop.plan import block_lengths, evaluation_steps
 from trainer.loop.progress import Heartbeat, Progress, Speed
 from trainer.loop.state import State, Weights, identity
-from trainer.loop.stepper import Objective, Stepper
+from trainer.loop.stepper import Stepper
 from trainer.loop.stopping import EarlyStopping
-from trainer.losses import class_weight_vector
 from trainer.models import build_wide_deep, placements
 from trainer.optimizers import PerPart, build_optimizer, learning_rates
 from trainer.spec import FeatureSpec, ModelSpec, TrainSpec
@@ -82,8 +81,9 @@ def train(
     """Trains a Wide & Deep model, going on from the newest checkpoint if there is one.
 
     Each entry of the history holds `step`, `epoch`, `examples`, `loss` (mean training loss since the entry
-    before), `validation_loss` (None without a validation split), `examples_per_second` and `seconds`. Losses
-    include class weights; those of a regression are in units of the label's variance.
+    before), `validation_loss` (None without a validation split), `examples_per_second` (since the entry
+    before, whatever the time went to) and `seconds` (since the start, over all attempts). Losses include
+    class weights; those of a regression are in units of the label's variance.
 
     Args:
         features: what the examples hold.
@@ -93,7 +93,8 @@ def train(
         validation_files: the same for early stopping and calibration; empty for none.
         checkpoint_dir: this training's own directory.
         run_dir: gets `history.json` and TensorBoard logs.
-        progress: called after each block of steps; None logs a line every 10 seconds. Defaults to `None`.
+        progress: called after each block of steps but the first, whose speed tells nothing about the rest;
+            None logs a line every 10 seconds. Defaults to `None`.
         memory_bytes: int. Budget of each split, see `open_split`. Defaults to `2147483648` (2 GiB).
         initialise: changes the weights of a new model and the slots of its optimizer before the first step,
             given both and mean and deviation of a regression's label; what it returns becomes `warm_start` of
@@ -104,18 +105,21 @@ def train(
         The weights to export, with the numbers of the head.
 
     Raises:
-        TandemError: `TRAIN-001` to `TRAIN-003` model and device, `TRAIN-101` to `TRAIN-108` data, `TRAIN-201`
-            and `TRAIN-203` checkpoints, `TRAIN-301` to `TRAIN-303` class weights, `TRAIN-401` a loss that is
-            not finite.
+        TandemError: `TRAIN-001` to `TRAIN-004` model and device, `TRAIN-101` to `TRAIN-108` data,
+            `TRAIN-201`, `TRAIN-203` and `TRAIN-205` checkpoints, `TRAIN-301` to `TRAIN-303` class weights,
+            `TRAIN-401` a loss that is not finite.
     """
+    strategy = choose_strategy(plan.device)
+    jit = compiles(strategy, plan.jit_compile)
     split = open_split(train_files, features, memory_bytes)
     validation = open_split(validation_files, features, memory_bytes) if validation_files else None
     if validation is None:
         logging.warning("No validation split: no early stopping, no calibration, the last weights are kept.")
-    strategy = choose_strategy(plan.device)
     order = TrainingOrder(split.rows, plan.batch_size, plan.seed, int(strategy.num_replicas_in_sync))
     steps = order.steps(plan.epochs)
-    objective, bias = _objective(features, plan, split.statistics)
+    objective, bias = objective_for(features, plan, split.statistics)
+    if validation is not None:
+        check_validation(objective, plan, validation.statistics)
     store, begun = CheckpointStore(checkpoint_dir), None
     checkpoint = store.latest()
     with strategy.scope():
@@ -128,11 +132,10 @@ def train(
         tables = {placement.variable.path for placement in placements(network, features)}
         dense = [variable for variable in network.trainable_variables if variable.path not in tables]
         average = WeightAverage(dense, plan.weight_averaging)
-    jit = jit_by_default(strategy) if plan.jit_compile is None else plan.jit_compile
     stepper = Stepper(strategy, features, network, optimizer, average, objective, order.batch, jit)
     stopping = EarlyStopping(plan.early_stopping.patience, plan.early_stopping.min_delta)
     statistics = [split.statistics, validation.statistics if validation else None]
-    known = identity(features, model, plan, statistics, origin)
+    known = identity(features, model, plan, statistics, origin, order.batch)
     state = State(known, network, optimizer, average, stopping, begun=begun)
     if checkpoint is not None:
         state.restore(checkpoint)
@@ -141,20 +144,6 @@ def train(
     if not state.finished:
         loop.run(progress or Heartbeat())
     return loop.result(objective)
-
-
-def _objective(
-    features: FeatureSpec, plan: TrainSpec, labels: LabelStatistics
-) -> tuple[Objective, tuple[float, ...]]:
-    weights = class_weight_vector(plan.class_weights, features.classes, labels.class_weight_sums)
-    effective = labels
-    if weights is not None:
-        sums = tuple(w * s for w, s in zip(weights, labels.class_weight_sums, strict=True))
-        effective = dataclasses.replace(labels, class_weight_sums=sums, weight_sum=sum(sums))
-    mean, deviation = (labels.mean, labels.deviation) if features.task == "regression" else (0.0, 1.0)
-    mean_weight = effective.weight_sum / effective.rows
-    objective = Objective(features.task, mean_weight, weights, mean, deviation)
-    return objective, prior_logits(features.task, effective)
 
 
 @dataclasses.dataclass
@@ -182,34 +171,39 @@ class _Loop:
         self.run_dir.mkdir(parents=True, exist_ok=True)
         writer = tf.summary.create_file_writer(str(self.run_dir / "tensorboard"))
         speed, last = Speed(), time.monotonic()
+        begun = last - state.seconds
         with contextlib.closing(writer), writer.as_default(), contextlib.closing(blocks):
+            for entry in state.history:
+                tf.summary.scalar("train/loss", entry["loss"], entry["step"])
+                _summarise(entry)
             for block in blocks:
-                losses = self.stepper.train(block)
-                self._check(losses, block)
+                losses, totals = self.stepper.train(block)
+                self._check(totals, block)
                 state.step += len(losses)
                 state.losses += [float(loss) for loss in losses]
                 now = time.monotonic()
-                rate = speed.add(len(losses) * order.batch, now - last)
-                state.seconds += now - last
-                last = now
+                rate, state.seconds = speed.add(len(losses) * order.batch, now - last), now - begun
                 loss = float(np.mean(losses, dtype=np.float64))
-                progress(state.step, self.steps, rate, (self.steps - state.step) * order.batch / rate, loss)
+                if rate is not None:
+                    left_seconds = (self.steps - state.step) * order.batch / rate
+                    progress(state.step, self.steps, rate, left_seconds, loss)
                 tf.summary.scalar("train/loss", loss, state.step)
                 if state.step in evaluated:
-                    self._evaluate(rate)
+                    self._evaluate()
                 state.finished = state.step >= self.steps or self._stops()
                 if state.finished or state.step % every == 0:
-                    state.seconds += time.monotonic() - last
+                    state.seconds = time.monotonic() - begun
                     self.store.save(state.checkpoint())
-                    last = time.monotonic()
                 if state.finished:
                     break
+                # Evaluations and checkpoints are no steps: they would make the next block look slow.
+                last = time.monotonic()
 
     def _stops(self) -> bool:
         return self.validation is not None and self.plan.early_stopping.enabled and self.state.stopping.stop
 
-    def _check(self, losses: NDArray[np.float32], block: Block) -> None:
-        bad = ~np.isfinite(losses)
+    def _check(self, totals: NDArray[np.float32], block: Block) -> None:
+        bad = ~np.isfinite(totals)
         if bad.any():
             first = int(np.argmax(bad))
             largest = ""
@@ -219,14 +213,19 @@ class _Loop:
                 largest = f", largest dense value {values[column]:g} in {self.features.dense[column]}"
             raise TandemError(
                 "TRAIN-401",
-                f"The training loss must be finite. Received: loss={losses[first]} at step "
-                f"{self.state.step + first + 1}{largest}",
-                f"Lower model.deep.learning_rate ({self.model.deep.learning_rate}) and "
-                f"model.wide.learning_rate ({self.model.wide.learning_rate}), or set `scale: quantile` for "
-                "numeric features.",
+                f"The training loss, penalties included, must be finite. Received: loss={totals[first]} at "
+                f"step {self.state.step + first + 1}{largest}",
+                f"{self._lower_rates()}, or set `scale: quantile` for numeric features.",
             )
 
-    def _evaluate(self, rate: float) -> None:
+    def _lower_rates(self) -> str:
+        model = self.model
+        rates = {"deep": model.deep.learning_rate, "wide": model.wide.learning_rate}
+        if model.linear.weight:
+            rates["linear"] = model.linear.learning_rate
+        return "Lower " + ", ".join(f"model.{part}.learning_rate ({rate})" for part, rate in rates.items())
+
+    def _evaluate(self) -> None:
         state, loss = self.state, None
         if self.validation is not None:
             with state.average.applied():
@@ -235,23 +234,25 @@ class _Loop:
                 raise TandemError(
                     "TRAIN-401",
                     f"The validation loss must be finite. Received: loss={loss} after step {state.step}",
-                    f"Lower model.deep.learning_rate ({self.model.deep.learning_rate}).",
+                    f"{self._lower_rates()}.",
                 )
             if state.stopping.update(state.step, loss):
                 state.best = state.weights()
-            tf.summary.scalar("validation/loss", loss, state.step)
         for part, value in learning_rates(state.optimizer).items():
             tf.summary.scalar(f"learning_rate/{part}", value, state.step)
-        tf.summary.scalar("examples_per_second", rate, state.step)
+        examples = state.step * self.order.batch
+        before = state.history[-1] if state.history else {"examples": 0, "seconds": 0.0}
+        seconds = max(state.seconds - before["seconds"], 1e-9)
         entry = {
             "step": state.step,
             "epoch": state.step / self.order.steps_per_epoch,
-            "examples": state.step * self.order.batch,
+            "examples": examples,
             "loss": float(np.mean(state.losses)),
             "validation_loss": loss,
-            "examples_per_second": rate,
+            "examples_per_second": (examples - before["examples"]) / seconds,
             "seconds": state.seconds,
         }
+        _summarise(entry)
         state.losses = []
         state.history.append(entry)
         write_json(self.run_dir / "history.json", state.history)
@@ -261,7 +262,7 @@ class _Loop:
             entry["epoch"],
             entry["loss"],
             shown,
-            rate,
+            entry["examples_per_second"],
         )
 
     def result(self, objective: Objective) -> TrainResult:
@@ -293,3 +294,10 @@ class _Loop:
         }
         parameters = HeadParameters(scale, shift, objective.label_mean, objective.label_deviation)
         return TrainResult(weights, state.slots(), parameters, self.split.statistics, state.history, summary)
+
+
+def _summarise(entry: dict[str, Any]) -> None:
+    """An entry of the history for TensorBoard."""
+    if entry["validation_loss"] is not None:
+        tf.summary.scalar("validation/loss", entry["validation_loss"], entry["step"])
+    tf.summary.scalar("examples_per_second", entry["examples_per_second"], entry["step"])

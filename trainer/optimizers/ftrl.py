@@ -114,6 +114,36 @@ class FTRL(RowOptimizer):
         leader = tf.math.divide_no_nan(tf.sign(linear) * self.l1 - linear, strength + 2 * self.l2)
         return tf.where(tf.abs(linear) > self.l1, leader, tf.zeros_like(leader)), accumulator, linear
 
+    def update_distinct(
+        self,
+        indices: tf.Tensor,
+        gradient: tf.Tensor,
+        learning_rate: tf.Tensor,
+        variable: tf.Variable,
+        *slots: tf.Variable,
+    ) -> None:
+        """TensorFlow's kernel, whose L2 counts double as ours does, for rows of one number.
+
+        On wider rows it takes up to 1.8 times as long as gathering and scattering. Without L2 it divides 0
+        by 0 where an accumulator is 0.
+        """
+        if variable.shape[1:] != [1] or not self.l2:
+            super().update_distinct(indices, gradient, learning_rate, variable, *slots)
+            return
+        accumulator, linear = slots
+        tf.raw_ops.ResourceSparseApplyFtrlV2(
+            var=variable.handle,
+            accum=accumulator.handle,
+            linear=linear.handle,
+            grad=gradient * (learning_rate / self.alpha),
+            indices=indices,
+            lr=self.alpha,
+            l1=self.l1,
+            l2=self.l2,
+            l2_shrinkage=0.0,
+            lr_power=self.learning_rate_power,
+        )
+
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),

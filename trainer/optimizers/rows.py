@@ -2,9 +2,9 @@
 
 The gradient of a gather is a `tf.IndexedSlices`; an id that occurs twice in a batch occurs twice in it. Such
 rows are added first, since the accumulators are not linear in the gradient. Then the rows of the batch are
-gathered, changed and scattered back. TensorFlow's `ResourceSparseApply*` kernels give the same numbers (a
-test compares them); on a CPU they take about as long for FTRL and longer for AdaGrad
-(`benchmarks/sparse_updates.py`), and XLA has none of them, so there is one path for all.
+gathered, changed and scattered back, or outside XLA, which has none of them, given to one of TensorFlow's
+fused `ResourceSparseApply*` kernels where that is measured not to be slower
+(`benchmarks/sparse_updates.py`): FTRL's on rows of one number. A test compares all three.
 """
 
 from __future__ import annotations
@@ -161,13 +161,28 @@ class RowOptimizer(keras.optimizers.Optimizer):
             news = self.formula(tf.cast(gradient, variable.dtype), rate, *map(tf.convert_to_tensor, targets))
             for target, new in zip(targets, news, strict=True):
                 target.assign(new)
+        elif under_xla():
+            self._scatter(*repeated_rows(gradient), rate, *targets)
         else:
-            indices, sums = repeated_rows(gradient) if under_xla() else distinct_rows(gradient)
-            rows = [
-                tf.raw_ops.ResourceGather(resource=t.handle, indices=indices, dtype=t.dtype) for t in targets
-            ]
-            for target, new in zip(targets, self.formula(sums, rate, *rows), strict=True):
-                tf.raw_ops.ResourceScatterUpdate(resource=target.handle, indices=indices, updates=new)
+            self.update_distinct(*distinct_rows(gradient), rate, *targets)
+
+    def update_distinct(
+        self,
+        indices: tf.Tensor,
+        gradient: tf.Tensor,
+        learning_rate: tf.Tensor,
+        variable: tf.Variable,
+        *slots: tf.Variable,
+    ) -> None:
+        """Changes distinct rows outside XLA; a subclass may use a fused kernel with the same result."""
+        self._scatter(indices, gradient, learning_rate, variable, *slots)
+
+    def _scatter(
+        self, indices: tf.Tensor, gradient: tf.Tensor, learning_rate: tf.Tensor, *targets: tf.Variable
+    ) -> None:
+        rows = [tf.raw_ops.ResourceGather(resource=t.handle, indices=indices, dtype=t.dtype) for t in targets]
+        for target, new in zip(targets, self.formula(gradient, learning_rate, *rows), strict=True):
+            tf.raw_ops.ResourceScatterUpdate(resource=target.handle, indices=indices, updates=new)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

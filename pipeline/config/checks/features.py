@@ -28,8 +28,8 @@ def check(values: dict[str, Any], report: Report) -> None:
             report.add(("features", name), "expected a column name; it is empty.")
         if feature and feature["kind"] == "timestamp":
             _once(("features", name, "parts"), feature["parts"], report)
-    _columns_of(features, report)
     _crosses(values["crosses"], features, report)
+    _inputs(features, values["crosses"], report)
     wide, deep = model["wide"]["enabled"], model["deep"]["enabled"]
     if not wide and not deep:
         report.add(("model", "deep", "enabled"), "expected the wide or the deep part to be on.", False)
@@ -46,26 +46,57 @@ def _feeds(feature: dict[str, Any], wide: bool, deep: bool) -> bool:
     return bool((wide and feature["wide"] and by_bucket) or (deep and feature["deep"]))
 
 
-def _columns_of(features: dict[str, Any], report: Report) -> None:
+def input_names(name: str, feature: dict[str, Any]) -> set[tuple[str, str]]:
+    """The model's inputs that come from a feature: whether ids or numbers, and their names.
+
+    Args:
+        name: of the column.
+        feature: its section, with every default.
+    """
+    if feature["kind"] == "timestamp":
+        return {("ids", f"{name}.{part}") for part in feature["parts"] if part}
+    if feature["kind"] == "categorical":
+        return {("ids", name)}
+    made = {("ids", f"{name}.bucket")} if feature["buckets"] else set()
+    if feature["deep"]:
+        made |= {("numbers", name)}
+        made |= {("numbers", f"{name}.missing")} if feature["missing_indicator"] else set()
+    return made
+
+
+def cross_input(columns: list[str]) -> tuple[str, str]:
+    """The same for a cross."""
+    return "ids", "_x_".join(columns)
+
+
+def _inputs(features: dict[str, Any], crosses: list[Any], report: Report) -> None:
     """Names of the model's inputs, which are made from column names, must differ."""
-    owner: dict[str, str] = {}
-    for name, feature in features.items():
-        kind = feature and feature["kind"]
-        made = [name]
-        if kind == "timestamp":
-            made = [f"{name}.{part}" for part in dict.fromkeys(feature["parts"]) if part]
-        elif kind == "numeric":
-            made = [f"{name}.bucket"] if feature["buckets"] else []
-            if feature["embedding_dim"] and feature["buckets"] == 0:
-                message = "an embedding of the bucket needs `buckets` > 0."
-                report.add(("features", name, "embedding_dim"), message, feature["embedding_dim"])
-        for column in made:
+    owner: dict[tuple[str, str], str] = {}
+
+    def add(where: Path, name: str, made: set[tuple[str, str]]) -> None:
+        for column in sorted(made):
             if column in owner:
                 message = (
-                    f"its input `{column}` has the name of one made from `{owner[column]}`; rename a column."
+                    f"its input `{column[1]}` has the name of one made from `{owner[column]}`; rename a "
+                    "column."
                 )
-                report.add(("features", name), message)
+                report.add(where, message)
             owner[column] = name
+
+    for name, feature in features.items():
+        if not feature:
+            continue
+        if feature["kind"] == "numeric" and feature["embedding_dim"] and feature["buckets"] == 0:
+            message = "an embedding of the bucket needs `buckets` > 0."
+            report.add(("features", name, "embedding_dim"), message, feature["embedding_dim"])
+        add(("features", name), name, input_names(name, feature))
+    seen = set()
+    for index, cross in enumerate(crosses):
+        columns = cross["columns"] or []
+        # Another order of the same columns is told as a repetition.
+        if None not in columns and len(columns) > 1 and frozenset(columns) not in seen:
+            add(("crosses", index, "columns"), " x ".join(columns), {cross_input(columns)})
+            seen.add(frozenset(columns))
 
 
 def _once(where: Path, names: list[Any], report: Report) -> None:

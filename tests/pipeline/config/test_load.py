@@ -189,11 +189,17 @@ def test_a_problem_of_an_override_names_the_override() -> None:
         ("model.deep.hidden=[0]", "model.deep.hidden.0"),
         ("model={wide: {enabled: false}, deep: {enabled: false}}", "model.deep.enabled"),
         ('features."time.hour"={kind: categorical}', 'features."time.hour"'),
+        ('features."distance.missing"={kind: numeric}', 'features."distance.missing"'),
+        ('features."distance.bucket"={kind: categorical}', 'features."distance.bucket"'),
+        (
+            "crosses=[{columns: [carrier, distance]}]|features.carrier_x_distance={kind: categorical}",
+            "crosses.0.columns",
+        ),
         ('features=""', "features"),
     ],
 )
 def test_fields_that_contradict_each_other_are_refused_at_their_path(assignment: str, path: str) -> None:
-    assert path in changed(assignment)
+    assert path in changed(*assignment.split("|"))
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,27 @@ def test_a_damaged_newest_is_set_aside_and_the_one_before_used(
     assert "checkpoint-000000000010.tandem.corrupt" in caplog.text
 
 
+@pytest.mark.parametrize("error", [errno.EIO, errno.EACCES])
+def test_a_read_error_is_told_and_sets_nothing_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    store = CheckpointStore(tmp_path)
+    store.save(checkpoint(5))
+    newest = store.save(checkpoint(10))
+
+    def fail(_: Path) -> bytes:
+        raise OSError(error, os.strerror(error))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", fail)
+        with pytest.raises(TandemError, match=r"TRAIN-205.*checkpoint-000000000010"):
+            store.latest()
+    assert newest.exists()
+    latest = store.latest()
+    assert latest is not None
+    assert latest.step == 10
+
+
 def test_leftovers_of_a_killed_write_are_swept_and_never_read(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     store.save(checkpoint(5))

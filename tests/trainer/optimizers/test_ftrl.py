@@ -1,6 +1,8 @@
-"""FTRL-Proximal by hand: sparsity, starts other than 0, decay."""
+"""FTRL-Proximal by hand: sparsity, starts other than 0, decay; rows of one number, which a kernel updates."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import keras
 import numpy as np
@@ -68,3 +70,39 @@ def test_decay_slows_steps_without_pulling_weights_to_zero() -> None:
     assert np.all(np.diff(steps[:10]) < 0)
     assert steps[10] == steps[11] == 0.0
     assert path[-1] < path[4] < 0.0
+
+
+HALVING = keras.optimizers.schedules.ExponentialDecay(0.4, 1, 0.5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"learning_rate": HALVING},
+        {"l1": 0.0},
+        {"l2": 0.0},
+        {"l2": 0.0, "initial_accumulator": 0.0},
+        {"initial_accumulator": 0.0},
+        {"learning_rate_power": -0.3},
+        {"learning_rate_power": 0.0},
+    ],
+)
+def test_rows_of_one_number_get_what_the_formula_gives(options: dict[str, Any]) -> None:
+    rng = np.random.default_rng(11)
+    gradients = rng.normal(0, 0.05, (5, 6, 1)).astype(np.float32)
+    gradients[:, :2] = 0.0
+    found = []
+    for sparse in (True, False):
+        optimizer = FTRL(**{"learning_rate": 0.4, "l1": 0.06, "l2": 0.02, **options})
+        variable = keras.Variable(np.array([[0.0], [0.5], [0.0], [-0.5], [0.0], [0.0]], np.float32))
+        optimizer.build([variable])
+        for gradient in gradients:
+            dense = tf.constant(gradient)
+            slices = tf.IndexedSlices(dense, tf.range(6, dtype=tf.int64), tf.constant([6, 1]))
+            optimizer.apply([slices if sparse else dense], [variable])
+        found.append([variable.numpy(), *(slot.numpy() for slot in optimizer.slots(variable).values())])
+    for by_rows, by_formula in zip(*found, strict=True):
+        np.testing.assert_allclose(by_rows, by_formula, rtol=1e-5, atol=1e-6)
+    assert np.array_equal(found[0][0] == 0, found[1][0] == 0)
+    assert found[0][0][0, 0] == 0

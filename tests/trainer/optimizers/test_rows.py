@@ -61,24 +61,24 @@ def compiled(optimizer: RowOptimizer, variable: keras.Variable, jit: bool) -> Ca
     return tf.function(lambda gradient: optimizer.apply([gradient], [variable]), jit_compile=jit)
 
 
-def batches(steps: int, width: int = 2) -> list[tuple[list[int], np.ndarray]]:
+def batches(steps: int, width: int) -> list[tuple[list[int], np.ndarray]]:
     """Ids with repetitions and gaps."""
     rng = np.random.default_rng(5)
     return [([4, 1, 4, int(rng.integers(6)), 1], rng.normal(size=(5, width))) for _ in range(steps)]
 
 
-def run(case: str, jit: bool, steps: int = 4, dense: bool = False) -> ARRAYS:
-    optimizer, variable = CASES[case][0](), table()
+def run(case: str, jit: bool, width: int = 2, dense: bool = False) -> ARRAYS:
+    optimizer, variable = CASES[case][0](), table(width=width)
     optimizer.build([variable])
 
     @tf.function(jit_compile=jit)
     def step(ids: tf.Tensor, values: tf.Tensor) -> None:
-        gradient: Any = tf.IndexedSlices(values, ids, tf.constant([6, 2]))
+        gradient: Any = tf.IndexedSlices(values, ids, tf.constant([6, width]))
         if dense:
             gradient = tf.math.unsorted_segment_sum(values, ids, 6)
         optimizer.apply([gradient], [variable])
 
-    for ids, values in batches(steps):
+    for ids, values in batches(4, width):
         step(tf.constant(ids, tf.int64), tf.constant(values, tf.float32))
     assert step.experimental_get_tracing_count() == 1
     return state(optimizer, variable)
@@ -87,15 +87,16 @@ def run(case: str, jit: bool, steps: int = 4, dense: bool = False) -> ARRAYS:
 @every
 @pytest.mark.parametrize("jit", [PLAIN, XLA])
 @pytest.mark.parametrize("dense", [False, True])
-def test_steps_equal_the_published_formula(case: str, jit: bool, dense: bool) -> None:
-    optimizer, variable = CASES[case][0](), table()
+@pytest.mark.parametrize("width", [1, 3])
+def test_steps_equal_the_published_formula(case: str, jit: bool, dense: bool, width: int) -> None:
+    optimizer, variable = CASES[case][0](), table(width=width)
     optimizer.build([variable])
     expected = [array.astype(np.float64) for array in state(optimizer, variable)]
-    for ids, values in batches(4):
-        gradient = np.zeros((6, 2))
+    for ids, values in batches(4, width):
+        gradient = np.zeros((6, width))
         np.add.at(gradient, ids, values)
         expected = CASES[case][1](gradient, expected[0], expected[1:], 0.5)
-    for actual, wanted in zip(run(case, jit, dense=dense), expected, strict=True):
+    for actual, wanted in zip(run(case, jit, width, dense), expected, strict=True):
         np.testing.assert_allclose(actual, wanted, rtol=2e-5, atol=2e-6)
 
 
@@ -126,31 +127,48 @@ def test_duplicates_are_added_before_they_are_squared(case: str, jit: bool) -> N
     assert results[0][1][3, 0] == pytest.approx(0.25 + 2.5**2)
 
 
+def fused(case: str, width: int) -> ARRAYS:
+    """What TensorFlow's kernels make of the same batches, duplicates added by NumPy."""
+    optimizer, variable = CASES[case][0](), table(width=width)
+    optimizer.build([variable])
+    targets = [tf.Variable(array) for array in state(optimizer, variable)]
+    for ids, values in batches(4, width):
+        distinct, place = np.unique(ids, return_inverse=True)
+        sums = np.zeros((len(distinct), width), np.float32)
+        np.add.at(sums, place, values.astype(np.float32))
+        if case == "ftrl":
+            tf.raw_ops.ResourceSparseApplyFtrlV2(
+                var=targets[0].handle, accum=targets[1].handle, linear=targets[2].handle, grad=sums,
+                indices=distinct, lr=0.5, l1=0.02, l2=0.03, l2_shrinkage=0.0, lr_power=-0.5,
+            )  # fmt: skip
+        else:
+            tf.raw_ops.ResourceSparseApplyAdagradV2(
+                var=targets[0].handle, accum=targets[1].handle, lr=0.5, epsilon=1e-7, grad=sums,
+                indices=distinct,
+            )  # fmt: skip
+    return [target.numpy() for target in targets]
+
+
 @every
-def test_compiled_steps_equal_plain_steps(case: str) -> None:
-    for plain, compiled in zip(run(case, PLAIN), run(case, XLA), strict=True):
-        np.testing.assert_allclose(plain, compiled, rtol=1e-5, atol=1e-6)
+@pytest.mark.parametrize("width", [1, 3])
+def test_plain_steps_compiled_steps_and_fused_kernels_are_equal(case: str, width: int) -> None:
+    plain = run(case, PLAIN, width)
+    for others in (run(case, XLA, width), fused(case, width)):
+        for ours, theirs in zip(plain, others, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
-def test_rows_equal_the_fused_kernels() -> None:
-    ids, values = tf.constant([4, 1, 0], tf.int64), tf.constant([[0.3, -1.0], [2.0, 0.001], [0.0, -0.2]])
-    for case in CASES:
-        optimizer, variable = CASES[case][0](), table()
-        optimizer.build([variable])
-        fused = [tf.Variable(array) for array in state(optimizer, variable)]
-        for _ in range(3):
-            optimizer.apply([tf.IndexedSlices(values, ids, tf.constant([6, 2]))], [variable])
-            if case == "ftrl":
-                tf.raw_ops.ResourceSparseApplyFtrlV2(
-                    var=fused[0].handle, accum=fused[1].handle, linear=fused[2].handle, grad=values,
-                    indices=ids, lr=0.5, l1=0.02, l2=0.03, l2_shrinkage=0.0, lr_power=-0.5,
-                )  # fmt: skip
-            else:
-                tf.raw_ops.ResourceSparseApplyAdagradV2(
-                    var=fused[0].handle, accum=fused[1].handle, lr=0.5, epsilon=1e-7, grad=values, indices=ids
-                )
-        for ours, theirs in zip(state(optimizer, variable), fused, strict=True):
-            np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-5, atol=1e-6)
+@pytest.mark.parametrize(
+    ("kind", "width", "jit", "used"),
+    [(FTRL, 1, PLAIN, True), (FTRL, 2, PLAIN, False), (FTRL, 1, XLA, False), (AdaGrad, 1, PLAIN, False)],
+)
+def test_the_fused_kernel_takes_rows_of_one_number_for_ftrl_outside_xla(
+    kind: type[RowOptimizer], width: int, jit: bool, used: bool
+) -> None:
+    optimizer, variable = kind(), table(width=width)
+    optimizer.build([variable])
+    graph = compiled(optimizer, variable, jit).get_concrete_function(slices([0], np.ones((1, width)))).graph
+    assert any(op.type.startswith("ResourceSparseApply") for op in graph.get_operations()) == used
 
 
 @every
@@ -165,13 +183,14 @@ def test_an_empty_batch_changes_nothing(case: str, jit: bool) -> None:
 
 
 @every
-def test_a_restored_optimizer_continues_bit_for_bit(case: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("width", [1, 2])
+def test_a_restored_optimizer_continues_bit_for_bit(case: str, width: int, tmp_path: Path) -> None:
     def fresh() -> tuple[RowOptimizer, keras.Variable, tf.train.Checkpoint]:
-        optimizer, variable = CASES[case][0](), table()
+        optimizer, variable = CASES[case][0](), table(width=width)
         optimizer.build([variable])
         return optimizer, variable, tf.train.Checkpoint(optimizer=optimizer, table=variable)
 
-    plan = batches(6)
+    plan = batches(6, width)
     optimizer, variable, checkpoint = fresh()
     for index, (ids, values) in enumerate(plan):
         if index == 3:
