@@ -21,7 +21,7 @@ from pipeline.report.svg import (
     marker,
     outline_path,
     percent,
-    tick_label,
+    tick_labels,
     ticks,
 )
 
@@ -37,14 +37,12 @@ class Series:
         class_: CSS class that gives the colour.
         points: `(x, y)` in the units of the data, finite.
         shape: of the marks, `circle` or `diamond`. Defaults to `"circle"`.
-        weights: of the points, for the area of the marks. Defaults to `()`, marks of one size.
     """
 
     name: str
     class_: str
     points: tuple[Point, ...]
     shape: str = "circle"
-    weights: tuple[float, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,16 +69,19 @@ def thinned(points: Sequence[Point], most: int = 300) -> list[Point]:
     return sorted(set(kept))
 
 
+def _labelled_ticks(scale: Scale, most: int) -> list[tuple[float, str]]:
+    values = ticks(scale.low, scale.high, most)
+    return list(zip(values, tick_labels(values), strict=True))
+
+
 def _frame(x: Scale, y: Scale, x_label: str) -> list[Markup]:
     parts: list[Markup] = []
-    for value in ticks(y.low, y.high, 5):
+    for value, label in _labelled_ticks(y, 5):
         height = percent(1 - y(value))
         parts.append(element("line", x1="0", x2="100%", y1=height, y2=height, class_="rule"))
-        parts.append(element("text", tick_label(value), x="-8", y=height, dy="0.32em", class_="tick end"))
-    for value in ticks(x.low, x.high, 5):
-        parts.append(
-            element("text", tick_label(value), x=percent(x(value)), y="100%", dy="18", class_="tick mid")
-        )
+        parts.append(element("text", label, x="-8", y=height, dy="0.32em", class_="tick end"))
+    for value, label in _labelled_ticks(x, 5):
+        parts.append(element("text", label, x=percent(x(value)), y="100%", dy="18", class_="tick mid"))
     parts.append(element("text", x_label, x="50%", y="100%", dy="36", class_="tick mid"))
     return parts
 
@@ -145,7 +146,7 @@ def reliability_chart(
         key: prefix of the element ids, unique in the page.
         title: what the chart shows, in a few words.
         description: what a reader should see in it, as a sentence.
-        series: one for each model; weights are counts and give the area of the marks.
+        series: one for each model.
         x_label: name of the horizontal axis.
         unit: both axes run over `[0, 1]`; otherwise over the range of the data.
 
@@ -163,39 +164,49 @@ def reliability_chart(
     axis = Scale(*bounds)
     parts = _frame(axis, axis, x_label)
     parts.append(element("line", x1="0", y1="100%", x2="100%", y2="0", class_="guide"))
-    most = max((weight for one in drawn for weight in one.weights), default=0.0)
     for one in reversed(drawn):
         points = [(axis(px), axis(py)) for px, py in one.points]
         if len(points) > 1:
             parts.append(line_path(points, f"{one.class_} faint"))
-        for index, point in enumerate(points):
-            weight = one.weights[index] / most if most and index < len(one.weights) else 0.3
-            parts.append(marker(one.shape, *point, one.class_, radius=2.5 + 5.0 * weight**0.5))
+        parts += [marker(one.shape, *point, one.class_, radius=5.0) for point in points]
     return labelled(key, title, description, *parts, class_="chart square")
 
 
-def histogram(key: str, title: str, description: str, counts: Sequence[float], low: str, high: str) -> Markup:
-    """Columns of counts with the two ends of their range written below."""
+def histogram(
+    key: str,
+    title: str,
+    description: str,
+    counts: Sequence[float],
+    low: str,
+    high: str,
+    baseline: Sequence[float] = (),
+) -> Markup:
+    """Columns of counts with the two ends of their range written below.
+
+    Args:
+        key: prefix of the element ids, unique in the page.
+        title: what the chart shows, in a few words.
+        description: what a reader should see in it, as a sentence.
+        counts: of bins of equal width.
+        low: lower end of the range, as text.
+        high: upper end of the range, as text.
+        baseline: counts of the same bins, to the same scale, as a line over their tops. Defaults to `()`.
+
+    Returns:
+        An `<svg>`; empty markup without counts.
+    """
     if not counts:
         return Markup("")
-    ends = [
+    highest = max([*counts, *baseline])
+    drawn = [columns_path(counts, "fill candidate", highest=highest)]
+    if any(baseline):
+        drawn.append(outline_path(baseline, "baseline", highest))
+    drawn += [
         element("line", x1="0", x2="100%", y1="100%", y2="100%", class_="rule"),
         element("text", low, x="0", y="100%", dy="16", class_="tick"),
         element("text", high, x="100%", y="100%", dy="16", class_="tick end"),
     ]
-    return labelled(
-        key, title, description, columns_path(counts, "fill candidate"), *ends, class_="chart low"
-    )
-
-
-def paired_histogram(
-    key: str, title: str, description: str, candidate: Sequence[float], baseline: Sequence[float]
-) -> Markup:
-    """Counts over the same bins: the candidate as columns, the baseline as a line over their tops."""
-    drawn = [columns_path(candidate, "fill candidate half", gap=0.08)] if candidate else []
-    if any(baseline):
-        drawn.append(outline_path(baseline, "baseline"))
-    return labelled(key, title, description, *drawn, class_="chart strip") if drawn else Markup("")
+    return labelled(key, title, description, *drawn, class_="chart low")
 
 
 def spark(counts: Sequence[float]) -> Markup:
@@ -275,7 +286,7 @@ def dot_row(scale: Scale, candidate: Dot, baseline: Dot, reference: float | None
 def dot_axis(scale: Scale) -> Markup:
     """The axis of a dot plot, for the head of its column."""
     marks = [
-        element("text", tick_label(value), x=percent(scale(value)), y="9", class_="tick mid")
-        for value in ticks(scale.low, scale.high, 4)
+        element("text", label, x=percent(scale(value)), y="9", class_="tick mid")
+        for value, label in _labelled_ticks(scale, 4)
     ]
     return hidden(*marks, class_="dots axis")

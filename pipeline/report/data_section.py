@@ -14,7 +14,7 @@ from pipeline.report.formats import ABSENT, count, finite, mapping, moment, plai
 GROUP = 50
 MANY_COLUMNS = 100
 MOST_VALUES, FEW_VALUES = 10, 5
-MEASURES = {"l_infinity": "L∞ norm", "infinity_norm": "L∞ norm", "jensen_shannon": "Jensen–Shannon"}
+SPLITS = ("train", "validation", "eval")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,12 +46,50 @@ class Distance:
     bar: Markup
 
 
+@dataclasses.dataclass(frozen=True)
+class Anomaly:
+    """A departure from the schema, as text; severity `error` is for what stops the run, and only for that."""
+
+    column: str
+    split: str
+    severity: str
+    short: str
+    description: str
+
+
+def splits(view: Mapping[str, Any]) -> dict[str, float]:
+    """Rows by split: train, validation, eval, then any other."""
+    recorded = mapping(mapping(view.get("data")).get("splits"))
+    return {
+        name: value
+        for name in dict.fromkeys([*SPLITS, *recorded])
+        if (value := finite(recorded.get(name))) is not None
+    }
+
+
+def anomalies(view: Mapping[str, Any]) -> list[Anomaly]:
+    """Where the data departs from the schema, what stops the run first."""
+
+    def severity(entry: Mapping[str, Any]) -> str:
+        recorded = str(entry.get("severity") or "unknown").lower()
+        return "warning" if recorded == "error" and entry.get("stops") is False else recorded
+
+    found = [
+        Anomaly(
+            str(entry.get("column")),
+            str(entry.get("split") or ABSENT),
+            severity(entry),
+            str(entry.get("short") or ""),
+            str(entry.get("description") or ""),
+        )
+        for entry in rows(mapping(view.get("data")).get("anomalies"))
+    ]
+    return sorted(found, key=lambda one: one.severity != "error")
+
+
 def _missing(entry: Mapping[str, Any]) -> dict[str, float]:
-    recorded = entry.get("missing_fraction")
-    if isinstance(recorded, Mapping):
-        return {str(split): value for split, raw in recorded.items() if (value := finite(raw)) is not None}
-    value = finite(recorded)
-    return {} if value is None else {"train": value}
+    recorded = mapping(entry.get("missing_fraction"))
+    return {str(split): value for split, raw in recorded.items() if (value := finite(raw)) is not None}
 
 
 def _bins(entry: Mapping[str, Any]) -> list[tuple[float, float, float]]:
@@ -73,21 +111,27 @@ def _described(name: str, bins: list[tuple[float, float, float]], write: Callabl
     )
 
 
-def _top(entry: Mapping[str, Any]) -> tuple[list[tuple[str, float]], float]:
-    values = [
+def _most(missing: Mapping[str, float]) -> str:
+    """The share of missing values, or the greatest of the splits if they differ."""
+    shown = {share(value) for value in missing.values()}
+    if not shown:
+        return ABSENT
+    return shown.pop() if len(shown) == 1 else f"≤ {share(max(missing.values()))}"
+
+
+def _top(entry: Mapping[str, Any]) -> list[tuple[str, float]]:
+    return [
         (str(cell.get("value")), number_of)
         for cell in rows(entry.get("top_values"))
         if (number_of := finite(cell.get("count"))) is not None
     ]
-    return values, finite(entry.get("count")) or 0.0
 
 
 def _column(index: int, entry: Mapping[str, Any], total: float, flagged: bool, most_values: int) -> Column:
     name = str(entry.get("name") if entry.get("name") is not None else "?")
     missing, bins = _missing(entry), _bins(entry)
-    top, present = _top(entry)
-    top = top[:most_values]
-    present = present or total * (1 - missing.get("train", 0.0))
+    top = _top(entry)[:most_values]
+    present = total * (1 - missing.get("train", 0.0))
     counts = [number_of for _, _, number_of in bins] or [number_of for _, number_of in top]
     write = moment if entry.get("kind") == "timestamp" else plain
     summary = ""
@@ -101,8 +145,8 @@ def _column(index: int, entry: Mapping[str, Any], total: float, flagged: bool, m
         for key in ("mean", "std", "min", "median", "max")
         if finite(entry.get(key)) is not None
     ]
-    if (zeros := finite(entry.get("zeros"))) is not None:
-        facts.append(("zeros", share(zeros) if 0 < zeros < 1 else count(zeros)))
+    if finite(entry.get("zeros")) is not None:
+        facts.append(("zeros", count(entry.get("zeros"))))
     kind = " · ".join(dict.fromkeys(str(entry[key]) for key in ("kind", "type") if entry.get(key)))
     chart = Markup("")
     if bins:
@@ -117,7 +161,7 @@ def _column(index: int, entry: Mapping[str, Any], total: float, flagged: bool, m
     return Column(
         name=name,
         kind=kind,
-        missing=share(max(missing.values())) if missing else ABSENT,
+        missing=_most(missing),
         flagged=flagged,
         distinct=count(entry.get("distinct")),
         summary=summary,
@@ -140,7 +184,7 @@ def _column(index: int, entry: Mapping[str, Any], total: float, flagged: bool, m
 def columns(view: Mapping[str, Any]) -> list[list[Column]]:
     """Columns in groups of 50, in the order of the view."""
     data = mapping(view.get("data"))
-    total = finite(mapping(data.get("splits")).get("train")) or 0.0
+    total = splits(view).get("train", 0.0)
     named = {str(entry.get("column")) for entry in rows(data.get("anomalies"))}
     entries = rows(data.get("columns"))
     most = MOST_VALUES if len(entries) <= MANY_COLUMNS else FEW_VALUES
@@ -171,13 +215,12 @@ def distances(view: Mapping[str, Any]) -> list[Distance]:
     found = []
     for entry in sorted(entries, key=order):
         value, limit = finite(entry.get("value")), finite(entry.get("limit"))
-        measure = str(entry.get("measure") or "")
         verdict = str(entry.get("verdict") or ("reported" if limit is None else "unknown"))
         found.append(
             Distance(
                 column=str(entry.get("column")),
                 kind=str(entry.get("kind") or ""),
-                measure=MEASURES.get(measure, measure.replace("_", " ")),
+                measure=str(entry.get("measure") or ""),
                 value=plain(value),
                 limit=plain(limit),
                 verdict=verdict,

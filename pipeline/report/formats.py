@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from markupsafe import Markup, escape
+
 ABSENT = "–"
+OVERALL = "overall"
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -122,6 +126,14 @@ def seconds(value: Any) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def milliseconds(value: Any) -> str:
+    """A duration given in milliseconds: `0.352 ms`, `12.3 ms`; from a second on as `seconds`."""
+    checked = finite(value)
+    if checked is None or checked < 0:
+        return ABSENT
+    return f"{checked:.3g} ms" if checked < 999.5 else seconds(checked / 1000)
+
+
 def size(value: Any) -> str:
     """A number of bytes in binary units: `1.5 MiB`."""
     checked = finite(value)
@@ -150,8 +162,18 @@ def moment(value: Any) -> str:
     return f"{when.day} {when:%b %Y, %H:%M}{zone}"
 
 
+def whole_codes(text: str) -> Markup:
+    """Escaped text in which no line ends inside an error code.
+
+    Example:
+        >>> whole_codes("Failed in check: DATA-001")
+        Markup('Failed in check: <span class="whole">DATA-001</span>')
+    """
+    return Markup(re.sub(r"\b[A-Z]+-\d{3}\b", r'<span class="whole">\g<0></span>', str(escape(text))))
+
+
 def slice_name(value: Any) -> str:
-    """A slice as `origin=JFK, carrier=B6`; the overall slice is `all rows`."""
+    """A slice as `origin=JFK, carrier=B6`; that of all rows is `overall`."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{column}={cell}" for column, cell in value.items()) or "all rows"
-    return str(value) if value else "all rows"
+        return ", ".join(f"{column}={cell}" for column, cell in value.items()) or OVERALL
+    return str(value) if value else OVERALL

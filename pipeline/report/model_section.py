@@ -1,4 +1,4 @@
-"""Sections about the model: training curves, metrics by slice, calibration."""
+"""Sections about the model: training curves and metrics by slice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from pipeline.report import charts, comparison
-from pipeline.report.formats import ABSENT, count, finite, mapping, number, plain, plural, rows, share
+from pipeline.report.formats import ABSENT, count, finite, mapping, number, plain, plural, rows
 from pipeline.report.svg import extent
 
 MOST_TABLE_ROWS = 60
@@ -70,13 +70,15 @@ def _points(entries: Sequence[Mapping[str, Any]], key: str) -> tuple[charts.Poin
 
 
 def loss_chart(view: Mapping[str, Any]) -> Chart:
-    """Loss of training and validation over steps, the lowest validation loss marked."""
+    """Loss of training and validation over steps, the step whose weights are exported marked."""
     entries = history(view)
     train, valid = _points(entries, "loss"), _points(entries, "validation_loss")
     best = min(valid, key=lambda point: point[1], default=None)
-    caption = ""
+    caption, marked = "", None
     if best is not None:
         caption = f"Lowest validation loss {number(best[1])} at step {count(best[0])}."
+        exported = finite(mapping(view.get("training")).get("exported_step"))
+        marked = next((point for point in valid if point[0] == exported), None)
     elif train:
         caption = f"Loss {number(train[-1][1])} at step {count(train[-1][0])}; there was no validation split."
     drawing = charts.line_chart(
@@ -85,10 +87,24 @@ def loss_chart(view: Mapping[str, Any]) -> Chart:
         caption,
         [charts.Series("training", "prior", train), charts.Series("validation", "candidate", valid)],
         "step",
-        best,
-        f"best {number(best[1])}" if best else "",
+        marked,
+        f"exported {number(marked[1])}" if marked else "",
     )
     return Chart(drawing, caption)
+
+
+def steps(view: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How far the training went, whether it stopped early, and the step whose weights are exported."""
+    training = mapping(view.get("training"))
+    done, planned, exported = (training.get(key) for key in ("steps", "steps_planned", "exported_step"))
+    facts = []
+    if finite(done) is not None:
+        facts.append(("steps", f"{count(done)} of {count(planned)}"))
+    if isinstance(training.get("stopped_early"), bool):
+        facts.append(("stopped early", "yes" if training["stopped_early"] else "no"))
+    if finite(exported) is not None:
+        facts.append(("exported step", count(exported)))
+    return facts
 
 
 def throughput_chart(view: Mapping[str, Any]) -> Chart:
@@ -128,7 +144,7 @@ def _remark(members: Sequence[comparison.Slice], metric: str) -> str:
     compared = [(one, one.comparisons[metric].from_baseline) for one in members if metric in one.comparisons]
     known = [(one, change) for one, change in compared if change.amount is not None]
     if not known:
-        return "There is no blessed baseline to compare with."
+        return "There is no baseline to compare with."
     worse = [(one, change) for one, change in known if change.outcome == "worse"]
     if not worse:
         return f"Not worse than the baseline in any of {plural(len(known), 'slice')}."
@@ -207,83 +223,3 @@ def slice_groups(view: Mapping[str, Any]) -> list[SliceGroup]:
             )
         )
     return made
-
-
-def _calibration_bins(view: Mapping[str, Any], model: str) -> list[tuple[float, float, float]]:
-    found = []
-    for cell in rows(mapping(view.get("calibration")).get(model)):
-        values = [finite(cell.get(key)) for key in ("mean_prediction", "mean_label", "count")]
-        if values[0] is not None and values[1] is not None and values[2]:
-            found.append((values[0], values[1], values[2]))
-    return found
-
-
-def calibration_words(task: str) -> tuple[str, str, str]:
-    """Heading, name of the prediction and name of what was observed, by task."""
-    return {
-        "regression": ("Predicted and actual", "mean prediction", "mean label"),
-        "multiclass": ("Confidence and accuracy", "mean confidence", "accuracy"),
-    }.get(task, ("Reliability", "mean predicted probability", "share of positives"))
-
-
-def calibration_gaps(view: Mapping[str, Any]) -> list[tuple[str, float]]:
-    """Mean distance between prediction and label over the bins, weighted by rows, of each model."""
-    gaps = []
-    for model in ("candidate", "baseline"):
-        cells = _calibration_bins(view, model)
-        total = sum(weight for _, _, weight in cells)
-        if total:
-            gaps.append((model, sum(abs(x - y) * weight for x, y, weight in cells) / total))
-    return gaps
-
-
-def calibration_chart(view: Mapping[str, Any]) -> Chart:
-    """Mean prediction against mean label by bin, for candidate and baseline."""
-    task = comparison.task_of(view)
-    title, x_label, y_label = calibration_words(task)
-    series = [
-        charts.Series(
-            model,
-            model,
-            tuple((x, y) for x, y, _ in _calibration_bins(view, model)),
-            "circle" if model == "candidate" else "diamond",
-            tuple(weight for _, _, weight in _calibration_bins(view, model)),
-        )
-        for model in ("candidate", "baseline")
-    ]
-    gaps = ", ".join(f"{model} {number(gap)}" for model, gap in calibration_gaps(view))
-    caption = f"Mean distance from the diagonal, weighted by rows: {gaps}." if gaps else ""
-    description = f"{y_label.capitalize()} against {x_label} in bins. {caption}"
-    drawing = charts.reliability_chart(
-        "calibration", title, description, series, x_label, task != "regression"
-    )
-    return Chart(drawing, caption)
-
-
-def calibration_counts(view: Mapping[str, Any]) -> Chart:
-    """Rows in each bin of predictions, for candidate and baseline."""
-    cells, others = (
-        [finite(cell.get("count")) or 0.0 for cell in rows(mapping(view.get("calibration")).get(model))]
-        for model in ("candidate", "baseline")
-    )
-    total = sum(cells)
-    caption = ""
-    if total:
-        caption = f"{count(total)} rows; the fullest of {len(cells)} bins holds {share(max(cells) / total)}."
-    return Chart(charts.paired_histogram("counts", "Rows in each bin", caption, cells, others), caption)
-
-
-def calibration_table(view: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Bins of both models: model, range, rows, mean prediction, mean label."""
-    return [
-        (
-            model,
-            f"{plain(cell.get('lower'))} to {plain(cell.get('upper'))}",
-            count(cell.get("count")),
-            number(cell.get("mean_prediction")),
-            number(cell.get("mean_label")),
-        )
-        for model in ("candidate", "baseline")
-        for cell in rows(mapping(view.get("calibration")).get(model))
-        if finite(cell.get("count"))
-    ]

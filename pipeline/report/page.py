@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from pipeline.report import comparison, data_section, formats, model_section, run_section
+from pipeline.report import calibration_section, comparison, data_section, formats, model_section, run_section
 from pipeline.report.verdict import gate_rows, tally, verdict
 from trainer.storage import write_atomic
 
@@ -46,6 +46,7 @@ def _environment() -> jinja2.Environment:
         moment=formats.moment,
         seconds=formats.seconds,
         plural=formats.plural,
+        whole_codes=formats.whole_codes,
     )
     return environment
 
@@ -60,6 +61,7 @@ def policy(css: str) -> str:
 
 def _context(view: Mapping[str, Any]) -> dict[str, Any]:
     summary, data = formats.mapping(view.get("summary")), formats.mapping(view.get("data"))
+    metrics = formats.mapping(view.get("metrics"))
     gate = gate_rows(view)
     task = comparison.task_of(view)
     steps, step_axis = run_section.steps(view)
@@ -67,36 +69,34 @@ def _context(view: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "sections": SECTIONS,
         "summary": summary,
-        "name": str(summary.get("name") or view.get("name") or "pipeline"),
+        "name": str(summary.get("name") or "pipeline"),
         "task": task,
         "verdict": verdict(view),
         "figures": run_section.figures(view),
         "steps": steps,
         "step_axis": step_axis,
         "data": data,
-        "splits": {
-            name: value
-            for name, raw in formats.mapping(data.get("splits")).items()
-            if (value := formats.finite(raw)) is not None
-        },
+        "splits": data_section.splits(view),
         "spans": summary.get("spans") if isinstance(summary.get("spans"), list) else [],
         "dead_letter": formats.rows(data.get("dead_letter")),
-        "anomalies": formats.rows(data.get("anomalies")),
+        "anomalies": data_section.anomalies(view),
         "columns": data_section.columns(view),
         "distances": data_section.distances(view),
         "warnings": [str(text) for text in warnings] if isinstance(warnings, list) else [],
         "training": formats.mapping(view.get("training")),
+        "training_steps": model_section.steps(view),
         "loss": model_section.loss_chart(view),
         "throughput": model_section.throughput_chart(view),
         "history": model_section.history_table(view),
         "overall": list(comparison.overall(view).values()),
-        "baseline_is_prior": comparison.baseline_is_prior(view),
+        "baseline_problem": str(metrics.get("baseline_problem") or ""),
+        "churn": None if comparison.baseline_is_prior(view) else formats.finite(metrics.get("churn")),
         "slice_groups": model_section.slice_groups(view),
-        "calibration": model_section.calibration_chart(view),
-        "calibration_gaps": model_section.calibration_gaps(view),
-        "calibration_counts": model_section.calibration_counts(view),
-        "calibration_table": model_section.calibration_table(view),
-        "calibration_words": model_section.calibration_words(task),
+        "calibration": calibration_section.chart(view),
+        "calibration_gaps": calibration_section.gaps(view),
+        "predictions": calibration_section.prediction_histogram(view),
+        "calibration_table": calibration_section.table(view),
+        "calibration_words": calibration_section.words(task),
         "gate": gate,
         "gate_tally": tally(gate),
         "lineage": run_section.lineage(view),

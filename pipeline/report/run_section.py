@@ -8,8 +8,19 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pipeline.report import charts, comparison
-from pipeline.report.formats import ABSENT, count, finite, mapping, number, plain, plural, rows, seconds, size
+from pipeline.report import charts, comparison, data_section
+from pipeline.report.formats import (
+    count,
+    finite,
+    mapping,
+    milliseconds,
+    number,
+    plain,
+    plural,
+    rows,
+    seconds,
+    size,
+)
 
 STATES = {"ran": "candidate", "cached": "prior", "failed": "bad"}
 
@@ -88,10 +99,9 @@ def _metric_figures(view: Mapping[str, Any]) -> list[Figure]:
 
 
 def _row_count(view: Mapping[str, Any]) -> tuple[float | None, str]:
-    splits = mapping(mapping(view.get("data")).get("splits"))
-    sizes = {name: value for name, raw in splits.items() if (value := finite(raw)) is not None}
-    if sizes:
-        return sum(sizes.values()), ", ".join(f"{count(value)} {name}" for name, value in sizes.items())
+    splits = data_section.splits(view)
+    if splits:
+        return sum(splits.values()), ", ".join(f"{count(value)} {name}" for name, value in splits.items())
     recorded = mapping(view.get("summary")).get("rows")
     if isinstance(recorded, Mapping):
         numbers = [value for raw in recorded.values() if (value := finite(raw)) is not None]
@@ -122,7 +132,7 @@ def figures(view: Mapping[str, Any]) -> list[Figure]:
     model = finite(mapping(view.get("sizes")).get("model_bytes"))
     if latency is not None:
         remark = f"model of {size(model)}" if model is not None else "one request"
-        shown.append(Figure("latency, p99", f"{plain(latency)} ms", remark))
+        shown.append(Figure("latency, p99", milliseconds(latency), remark))
     elif model is not None:
         shown.append(Figure("model", size(model)))
     return shown
@@ -133,31 +143,29 @@ def sizes(view: Mapping[str, Any]) -> list[Fact]:
     known = {
         name: value for name, raw in mapping(view.get("sizes")).items() if (value := finite(raw)) is not None
     }
-    most = max((value for name, value in known.items() if name.endswith("_bytes")), default=0.0)
+    most = max(known.values(), default=0.0) or 1.0
     return [
         Fact(
-            name.removesuffix("_bytes").replace("_", " "),
-            size(value) if name.endswith("_bytes") else plain(value),
-            charts.bar(value / most, "candidate") if most and name.endswith("_bytes") else Markup(""),
+            name.removesuffix("_bytes").replace("_", " "), size(value), charts.bar(value / most, "candidate")
         )
         for name, value in known.items()
     ]
 
 
 def serving(view: Mapping[str, Any]) -> list[Fact]:
-    """What the dry run found: nested values by their path, latencies in milliseconds."""
-
-    def facts(prefix: str, value: Any, unit: str) -> list[Fact]:
-        if isinstance(value, Mapping):
-            found: list[Fact] = []
-            for key, item in value.items():
-                name, own = str(key).removesuffix("_ms"), " ms" if str(key).endswith("_ms") else unit
-                found += facts(f"{prefix}, {name}" if prefix else name, item, own)
-            return found
-        text = plain(value) if not isinstance(value, bool) else ("yes" if value else "no")
-        return [Fact(prefix.replace("_", " "), text + (unit if text != ABSENT else ""))]
-
-    return facts("", mapping(view.get("dry_run")), "")
+    """What the dry run found; only what is known."""
+    found = mapping(view.get("dry_run"))
+    single, batch = mapping(found.get("latency_ms")), mapping(found.get("batch_latency_ms"))
+    facts = (
+        ("requests answered", count, found.get("requests")),
+        ("greatest difference from training", plain, found.get("max_abs_difference")),
+        ("time to load", seconds, found.get("load_seconds")),
+        ("one request, median", milliseconds, single.get("p50")),
+        ("one request, p99", milliseconds, single.get("p99")),
+        (f"{plain(batch.get('size'))} requests at once, median", milliseconds, batch.get("p50")),
+        (f"{plain(batch.get('size'))} requests at once, p99", milliseconds, batch.get("p99")),
+    )
+    return [Fact(name, write(value)) for name, write, value in facts if finite(value) is not None]
 
 
 def lineage(view: Mapping[str, Any]) -> dict[str, list[Fact]]:
@@ -180,12 +188,9 @@ def lineage(view: Mapping[str, Any]) -> dict[str, list[Fact]]:
     }
 
 
-def artifacts(view: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Artifacts with `step`, `name`, `uri` and, where known, `id`."""
+def artifacts(view: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Artifacts with `step`, `name` and `uri`."""
     return [
-        {
-            key: str(entry.get(key)) if entry.get(key) is not None else ""
-            for key in ("step", "name", "uri", "id")
-        }
+        {key: str(entry.get(key) or "") for key in ("step", "name", "uri")}
         for entry in rows(mapping(view.get("lineage")).get("artifacts"))
     ]

@@ -6,6 +6,7 @@ drawing fits a phone and a desktop with letters of one size. Every value is esca
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 
@@ -65,13 +66,26 @@ def extent(values: Iterable[float], margin: float = 0.05) -> tuple[float, float]
     return low - pad, high + pad
 
 
-def tick_label(value: float) -> str:
-    """A tick without needless digits: `0.25`, `40k`, `1.5M`."""
+def tick_labels(values: Sequence[float]) -> list[str]:
+    """Ticks without needless digits, and with as many as tell each from the next.
+
+    Example:
+        >>> tick_labels([0.0, 0.25, 0.5]), tick_labels([20000, 40000]), tick_labels([0.706, 0.70605])
+        (['0', '0.25', '0.5'], ['20k', '40k'], ['0.706', '0.70605'])
+    """
+    step = min((abs(after - before) for before, after in itertools.pairwise(values)), default=math.inf)
+    digits = 4
+    while digits < 12 and any(abs(float(f"{value:.{digits}g}") - value) > step / 100 for value in values):
+        digits += 1
+    return [_tick_label(value, digits) for value in values]
+
+
+def _tick_label(value: float, digits: int) -> str:
     for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= limit:
             divisor = 1e3 if unit == "k" else limit
-            return f"{value / divisor:.4g}{unit}".replace("-", "−")
-    return f"{value:.4g}".replace("-", "−")
+            return f"{value / divisor:.{digits}g}{unit}".replace("-", "−")
+    return f"{value:.{digits}g}".replace("-", "−")
 
 
 def stretched(*children: Markup) -> Markup:
@@ -89,27 +103,25 @@ def line_path(points: Sequence[tuple[float, float]], class_: str) -> Markup:
     )
 
 
-def columns_path(counts: Sequence[float], class_: str, gap: float = 0.12) -> Markup:
-    """One column for each of `counts`, as one path, the highest column as high as the chart."""
-    highest = max(counts, default=0.0)
+def columns_path(counts: Sequence[float], class_: str, gap: float = 0.12, highest: float = 0.0) -> Markup:
+    """One column for each of `counts`, as one path; the chart is as high as the greatest, or as `highest`."""
+    highest = max([highest, *counts])
     if highest <= 0:
         return stretched(element("path", d="M0 100h100", class_="line rule"))
     width = 100 / len(counts)
     parts = []
     for index, value in enumerate(counts):
         if value > 0:
-            # A column of few rows keeps a visible foot: not to be seen is for "none".
-            height = max(2.5, 100 * value / highest)
+            # A column of few rows keeps a visible foot: not to be seen is for "none", which interpolated
+            # counts of less than half a row are, too.
+            height = max(2.5 if value >= 0.5 else 0.0, 100 * value / highest)
             left = width * (index + gap / 2)
             parts.append(f"M{short(left)} 100v-{short(height)}h{short(width * (1 - gap))}V100z")
     return stretched(element("path", d="".join(parts), class_=class_))
 
 
-def outline_path(counts: Sequence[float], class_: str) -> Markup:
-    """The tops of the columns of `counts` as one stepped line."""
-    highest = max(counts, default=0.0)
-    if highest <= 0:
-        return Markup("")
+def outline_path(counts: Sequence[float], class_: str, highest: float) -> Markup:
+    """The tops of the columns of `counts` as one stepped line, `highest` as high as the chart."""
     width = short(100 / len(counts))
     steps = "".join(f"V{short(100 - 100 * value / highest)}h{width}" for value in counts)
     return stretched(

@@ -1,4 +1,4 @@
-"""The summary for a terminal: the verdict, the metrics, the gate, where things lie and what is next."""
+"""The summary for a terminal: the verdict, the metrics, the gate, the log and what is next."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.report import comparison
-from pipeline.report.formats import mapping, metric, number, plural
+from pipeline.report.formats import metric, number, plural
 from pipeline.report.verdict import GateRow, gate_rows, tally, verdict
 
 TONES = {"good": "green", "warn": "yellow", "bad": "red"}
@@ -85,7 +85,7 @@ def summary_lines(view: Mapping[str, Any]) -> Group:
     """The summary of a run for a terminal.
 
     Args:
-        view: as for `pipeline.report.page.render`; `summary.paths` maps names such as `report` to paths.
+        view: as for `pipeline.report.page.render`.
 
     Returns:
         A rich renderable; without colours it reads as plain text.
@@ -98,10 +98,7 @@ def summary_lines(view: Mapping[str, Any]) -> Group:
     if gate:
         parts += _gate(gate)
     said = verdict(view)
-    places = [
-        (str(name), str(path)) for name, path in mapping(mapping(view.get("summary")).get("paths")).items()
-    ]
-    places += [(name, text) for name, text in (("log", said.log), ("next", said.command)) if text]
+    places = [(name, text) for name, text in (("log", said.log), ("next", said.command)) if text]
     if places:
         grid = Table.grid(padding=(0, 2))
         for name, text in places:

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pipeline.report.formats import mapping, plain, plural, rows, slice_name
+from pipeline.report.formats import OVERALL, mapping, plain, plural, rows, slice_name
 
 Tone = Literal["good", "warn", "bad"]
 ORDER = {"fail": 0, "skipped": 1, "pass": 2}
@@ -48,21 +48,6 @@ class Verdict:
     log: str = ""
 
 
-def _rule(value: Any) -> str:
-    if not isinstance(value, Mapping):
-        return str(value) if value is not None else ""
-    parts = [str(value.get("metric") or "")]
-    if value.get("min") is not None:
-        parts.append(f"≥ {plain(value['min'])}")
-    if value.get("max") is not None:
-        parts.append(f"≤ {plain(value['max'])}")
-    if value.get("better_than"):
-        parts.append(f"better than {value['better_than']}")
-        if value.get("by_at_least"):
-            parts.append(f"by at least {plain(value['by_at_least'])}")
-    return " ".join(part for part in parts if part)
-
-
 def gate_rows(view: Mapping[str, Any]) -> list[GateRow]:
     """Verdicts of the gate: failed ones first, then skipped, then passed; each group in its own order."""
     entries = rows(mapping(view.get("gate")).get("verdicts")) or rows(
@@ -70,7 +55,7 @@ def gate_rows(view: Mapping[str, Any]) -> list[GateRow]:
     )
     found = [
         GateRow(
-            rule=_rule(entry.get("rule")),
+            rule=str(entry.get("rule") or ""),
             slice=slice_name(entry.get("slice")),
             value=plain(entry.get("value")),
             limit=plain(entry.get("limit")),
@@ -92,7 +77,7 @@ def tally(gate: list[GateRow]) -> dict[str, int]:
 
 def describe(row: GateRow) -> str:
     """A verdict as one sentence: its reason, or what was compared."""
-    where = "" if row.slice == "all rows" else f" ({row.slice})"
+    where = "" if row.slice == OVERALL else f" ({row.slice})"
     return f"{row.rule}{where}: {row.reason or f'value {row.value}, limit {row.limit}'}"
 
 
@@ -113,14 +98,19 @@ def _pushed(summary: Mapping[str, Any], gate: list[GateRow]) -> Verdict:
 def _refused(summary: Mapping[str, Any], gate: list[GateRow], reasons: list[str]) -> Verdict:
     failed = [describe(row) for row in gate if row.verdict not in ("pass", "skipped")] or reasons
     lead = "The gate refused the model, so nothing was pushed and what was served before stays served."
-    if gate and failed:
+    refused = str(mapping(summary.get("push")).get("reason") or "")
+    title = "Not blessed"
+    if not failed and refused:
+        # The gate was passed, and the push itself said no: a model that was taken back stays away.
+        title, lead, failed = "Not pushed", "The gate blessed the model, but the push refused it.", [refused]
+    elif gate and failed:
         lead = f"{len(failed)} of {plural(len(gate), 'gate check')} failed, so nothing was pushed."
     shown = failed[:5]
     if len(failed) > len(shown):
         shown.append(f"{len(failed) - len(shown)} more in the gate section")
     run = summary.get("run_id")
     command = summary.get("next_command") or (f"tandem gate explain {run}" if run else "")
-    return Verdict(tone="warn", title="Not blessed", lead=lead, reasons=tuple(shown), command=str(command))
+    return Verdict(tone="warn", title=title, lead=lead, reasons=tuple(shown), command=str(command))
 
 
 def _failed(summary: Mapping[str, Any]) -> Verdict:

@@ -41,6 +41,11 @@ def _kinds(config: Config) -> dict[str, str]:
     return kinds
 
 
+def _stops(anomaly: Mapping[str, Any]) -> bool:
+    """Whether the check step ends the run for it, see `components.check.core.examine`."""
+    return anomaly["severity"] == "error" and anomaly["split"] != "validation"
+
+
 def data_view(config: Config, outputs: Outputs, previous: str) -> Json:
     """Rows, columns, anomalies and drift; what is not there yet is left out."""
     view: Json = {}
@@ -66,10 +71,15 @@ def data_view(config: Config, outputs: Outputs, previous: str) -> Json:
         }
         before = read_statistics(previous, "train") if previous else None
         findings = examine(
-            anomalies, statistics, before, config.check.model_dump(mode="json"), config.label.column
+            anomalies,
+            statistics,
+            before,
+            config.check.model_dump(mode="json"),
+            config.label.column,
+            config.data.time_column or "",
         )
         view |= {
-            "anomalies": list(findings.anomalies),
+            "anomalies": [{**entry, "stops": _stops(entry)} for entry in findings.anomalies],
             "drift": list(findings.drift),
             "warnings": list(findings.warnings),
         }
@@ -112,22 +122,30 @@ def view(
     scores = _place(outputs, "score", "scores")
     score = (_read(scores / "score.json") or {}) if scores else {}
     model = _place(outputs, "train", "model")
-    is_prior = bool((gate or {}).get("baseline", {}).get("is_prior"))
+    baseline = (gate or {}).get("baseline", {})
+    is_prior = bool(baseline.get("is_prior"))
     metrics = metrics_view(outputs)
+    calibration = score.get("calibration")
+    if calibration and is_prior:
+        calibration = {"candidate": calibration["candidate"]}
     return {
         "summary": summary,
         "config_text": config_text,
         "data": data_view(config, outputs, previous),
         "training": training_view(outputs),
-        "metrics": metrics and {**metrics, "baseline_is_prior": is_prior},
-        "calibration": score.get("calibration"),
+        "metrics": metrics
+        and {
+            **metrics,
+            "baseline_is_prior": is_prior,
+            "baseline_problem": baseline.get("unreadable") or baseline.get("incomparable") or "",
+        },
+        "calibration": calibration,
         "gate": gate,
         "dry_run": gate.get("dry_run") if gate else None,
         "lineage": {
             "digest": gate.get("model_digest") if gate else None,
-            "baseline_digest": None if is_prior else (gate or {}).get("baseline", {}).get("digest"),
+            "baseline_digest": baseline.get("model_digest") or None,
             "versions": all_library_versions(),
-            "fingerprints": summary["fingerprints"],
             "artifacts": [
                 {"step": step, "name": name, "uri": root.relative(uri)}
                 for step, made in outputs.items()

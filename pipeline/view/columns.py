@@ -59,6 +59,12 @@ def columns(by_split: Mapping[str, Statistics], kinds: Mapping[str, str]) -> lis
         by_split: statistics by split; values come from `train`.
         kinds: what each column is: a feature kind, `label`, `weight` or `kept`.
     """
+    # A split may have no rows; then nothing is missing in it.
+    by_split = {
+        split: statistics
+        for split, statistics in by_split.items()
+        if any(dataset.num_examples for dataset in statistics.datasets)
+    }
     known = {split: features(statistics) for split, statistics in by_split.items()}
     found = []
     for name, kind in kinds.items():

@@ -127,3 +127,37 @@ def test_pictures_are_taken_in_both_themes_and_for_a_phone(
     for path in (tmp_path / "images").iterdir():
         assert path.read_bytes().startswith(b"\x89PNG")
         assert path.stat().st_size > 20_000
+
+
+def test_on_a_phone_the_verdicts_of_drift_are_in_sight_and_key_figures_leave_no_gap(
+    tab: screenshot.Page, report: Callable[[str], Path]
+) -> None:
+    # An odd number of key figures in two columns: the last one takes a row of its own.
+    tab.open(report("failed"), 390, "light")
+    assert tab.evaluate(
+        """(() => {
+          const cells = [...document.querySelectorAll('.figures dl > div')];
+          const last = cells[cells.length - 1].getBoundingClientRect();
+          const list = document.querySelector('.figures dl').getBoundingClientRect();
+          return [cells.length % 2, Math.round(list.width - last.width)];
+        })()"""
+    ) == [1, 2]
+    assert tab.evaluate(
+        """[...document.querySelectorAll('.distances')].map(table =>
+          table.parentElement.scrollWidth - table.parentElement.clientWidth)"""
+    ) == [0]
+
+
+@pytest.mark.parametrize("selector", [".forest th.whole", ".whole"])
+def test_short_names_and_error_codes_stay_on_one_line_on_a_phone(
+    tab: screenshot.Page, report: Callable[[str], Path], selector: str
+) -> None:
+    tab.open(report("failed" if selector == ".whole" else "wide"), 390, "light")
+    heights = tab.evaluate(
+        f"""[...document.querySelectorAll('{selector}')].map(one => {{
+          const range = document.createRange(); range.selectNodeContents(one);
+          return range.getClientRects().length;
+        }})"""
+    )
+    assert heights
+    assert set(heights) <= {0, 1}

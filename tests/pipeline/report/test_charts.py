@@ -62,6 +62,36 @@ def test_columns_are_as_high_as_their_counts() -> None:
     assert 'd="M0 100v-25h25V100zM25 100v-100h25V100zM75 100v-50h25V100z"' in path
 
 
+def test_columns_of_few_rows_keep_a_foot_and_interpolated_traces_of_none_do_not() -> None:
+    path = str(svg.columns_path([1000, 1, 0.033], "fill", gap=0.0))
+    heights = [float(height) for height in re.findall(r"v-([0-9.]+)h", path)]
+    assert heights == [100.0, 2.5, 0.0]
+
+
+def test_counts_of_two_models_are_drawn_to_one_scale() -> None:
+    drawn = charts.histogram("k", "t", "d", [2, 1], "0", "1", baseline=[4, 0])
+    # The greatest count of both, 4, is as high as the chart: 2 and 1 are a half and a quarter of it.
+    assert re.findall(r"v-([0-9.]+)h", drawn) == ["50", "25"]
+    assert 'd="M0 100V0h50V100h50V100"' in drawn
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([0.0, 0.2, 0.4], ["0", "0.2", "0.4"]),
+        ([0.706, 0.70605, 0.7061], ["0.706", "0.70605", "0.7061"]),
+        ([0.99975, 1.0, 1.00025], ["0.99975", "1", "1.00025"]),
+        ([-5000.0, 0.0, 5000.0], ["−5000", "0", "5000"]),
+        ([20000.0, 40000.0], ["20k", "40k"]),
+        ([1_000_000.0, 1_000_050.0], ["1M", "1.00005M"]),
+        ([0.3], ["0.3"]),
+        ([], []),
+    ],
+)
+def test_no_two_ticks_read_alike(values: list[float], labels: list[str]) -> None:
+    assert svg.tick_labels(values) == labels
+
+
 def test_a_full_scale_is_not_left_by_values_outside() -> None:
     assert [svg.percent(value) for value in (-0.5, 0.0, 0.123456, 1.7)] == ["0%", "0%", "12.35%", "100%"]
 
@@ -72,11 +102,10 @@ def test_a_bar_shows_its_limit() -> None:
     assert 'x1="50%"' in drawn
 
 
-def test_marks_grow_with_the_root_of_their_weight() -> None:
-    series = charts.Series("candidate", "candidate", ((0.2, 0.2), (0.8, 0.8)), weights=(1.0, 4.0))
+def test_a_prediction_stands_against_what_was_observed() -> None:
+    series = charts.Series("candidate", "candidate", ((0.2, 0.1), (0.8, 0.8)))
     drawn = charts.reliability_chart("k", "t", "d", [series], "x", unit=True)
-    assert [float(radius) for radius in re.findall(r' r="([0-9.]+)"', drawn)] == [5.0, 7.5]
-    assert 'cx="20%" cy="80%"' in drawn
+    assert re.findall(r'cx="([^"]*)" cy="([^"]*)"', drawn) == [("20%", "90%"), ("80%", "20%")]
 
 
 def test_a_dot_row_without_values_draws_no_dot() -> None:
@@ -90,4 +119,3 @@ def test_charts_without_points_are_empty() -> None:
     assert charts.line_chart("k", "t", "d", [none], "step") == ""
     assert charts.reliability_chart("k", "t", "d", [none], "x", unit=True) == ""
     assert charts.histogram("k", "t", "d", [], "0", "1") == ""
-    assert charts.paired_histogram("k", "t", "d", [], []) == ""

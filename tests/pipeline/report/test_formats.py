@@ -51,6 +51,22 @@ def test_durations(value: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
+    [
+        (0.3198, "0.32 ms"),
+        (1.9844, "1.98 ms"),
+        (12.34, "12.3 ms"),
+        (999.4, "999 ms"),
+        (1500, "1.50 s"),
+        (None, "–"),
+        (-1, "–"),
+    ],
+)
+def test_latencies(value: Any, text: str) -> None:
+    assert formats.milliseconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
     [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (700 << 20, "700 MiB"), (3 << 50, "3072.0 TiB")],
 )
 def test_sizes(value: int, text: str) -> None:
@@ -73,6 +89,10 @@ def test_times(value: Any, text: str) -> None:
     assert formats.moment(value) == text
 
 
+def test_error_codes_stay_whole_and_the_rest_is_escaped() -> None:
+    assert formats.whole_codes("<b> DATA-001") == '&lt;b&gt; <span class="whole">DATA-001</span>'
+
+
 def test_slices_are_named_by_their_columns() -> None:
     assert formats.slice_name({"origin": "JFK", "carrier": "B6"}) == "origin=JFK, carrier=B6"
-    assert formats.slice_name({}) == formats.slice_name(None) == "all rows"
+    assert formats.slice_name({}) == formats.slice_name(None) == "overall"

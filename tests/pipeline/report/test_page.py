@@ -39,7 +39,7 @@ def section(html: str, key: str) -> str:
     [
         ("pushed", "Pushed version 3"),
         ("refused", "Not blessed"),
-        ("failed", "Failed in check: CHECK-002"),
+        ("failed", 'Failed in check: <span class="whole">DATA-001</span>'),
         ("empty", "Not finished"),
     ],
 )
@@ -51,8 +51,8 @@ def test_the_verdict_stands_first(make_view: Make, kind: str, title: str) -> Non
 
 def test_a_failed_run_gives_cause_log_and_next_command(make_view: Make) -> None:
     html = page.render(make_view("failed"))
-    assert "Received: known=0.81." in html
-    assert "<code>tandem resume 20260114-093012-4f1c</code>" in html
+    assert "XX (~19%)" in html
+    assert "<code>tandem resume 20260114-093012-4f1c --root .tandem</code>" in html
     assert "logs/check.log" in html
     assert "No model was trained in this run." in section(html, "training")
     assert "The gate gave no verdict in this run." in section(html, "gate")
@@ -145,6 +145,105 @@ def test_the_first_run_has_no_baseline_columns(make_view: Make) -> None:
     assert "There is no blessed model yet" in html
     assert ">Baseline<" not in html
     assert ">Prior<" in html
+
+
+def test_a_blessed_model_that_cannot_be_compared_is_not_called_absent(make_view: Make) -> None:
+    view = make_view("regression")
+    view["metrics"]["baseline_problem"] = "PUSH-004 version 2 lacks fingerprint.pb"
+    html = section(page.render(view), "metrics")
+    assert "The newest blessed model cannot be compared with" in html
+    assert "There is no blessed model yet" not in html
+    assert "version 2 lacks fingerprint.pb" in html
+
+
+def test_churn_is_told_only_where_there_is_a_baseline(make_view: Make) -> None:
+    assert "by 0.0213 on average (churn)" in section(page.render(make_view("pushed")), "metrics")
+    assert "churn" not in section(page.render(make_view("regression")), "metrics")
+
+
+def test_training_tells_where_it_stopped_and_what_is_exported(make_view: Make) -> None:
+    view = make_view("pushed")
+    lowest = min(view["training"]["history"], key=lambda entry: entry["validation_loss"])
+    view["training"].update(stopped_early=False, steps=9540, exported_step=5520)
+    html = section(page.render(view), "training")
+    assert "<dt>steps</dt><dd>9,540 of 9,540</dd>" in html
+    assert "<dt>stopped early</dt><dd>no</dd>" in html
+    assert "<dt>exported step</dt><dd>5,520</dd>" in html
+    assert f"Lowest validation loss {lowest['validation_loss']:.4f} at step {lowest['step']:,}." in html
+    last = view["training"]["history"][-1]
+    assert last["step"] == 5520 != lowest["step"]
+    assert f">exported {last['validation_loss']:.4f}</text>" in html
+    view["training"]["stopped_early"] = True
+    assert "<dt>stopped early</dt><dd>yes</dd>" in section(page.render(view), "training")
+
+
+def test_serving_times_carry_their_own_units(make_view: Make) -> None:
+    html = section(page.render(make_view("pushed")), "sizes")
+    facts = dict(re.findall(r'<th scope="row">([^<]*)</th><td class="num">([^<]*)</td>', html))
+    assert facts == {
+        "requests answered": "1,000",
+        "greatest difference from training": "5.96e−08",
+        "time to load": "0.34 s",
+        "one request, median": "2.84 ms",
+        "one request, p99": "6.21 ms",
+        "64 requests at once, median": "9.1 ms",
+        "64 requests at once, p99": "14.7 ms",
+    }
+
+
+def test_anomalies_name_their_split_and_only_those_that_stop_the_run_are_errors(make_view: Make) -> None:
+    html = section(page.render(make_view("failed")), "data")
+    rows = re.findall(
+        r'<tr><th scope="row" class="name">(\w+)</th><td>(\w+)</td><td><span class="badge (\w+)">'
+        r".*?</svg>\s*(\w+)</span>",
+        html,
+        re.DOTALL,
+    )
+    assert rows == [
+        ("carrier", "train", "bad", "error"),
+        ("tailnum", "train", "warn", "warning"),
+        ("tailnum", "validation", "warn", "warning"),
+    ]
+
+
+def test_splits_come_in_the_order_they_are_used_and_one_row_is_one_row(make_view: Make) -> None:
+    view = make_view("pushed")
+    view["data"]["bad_rows"] = 1
+    html = page.render(view)
+    assert "244,395 train, 27,153 validation, 55,798 eval" in html
+    tally = re.findall(r"<dt>([^<]*)</dt><dd>([\d,]+) <span>(rows?)</span>", section(html, "data"))
+    assert tally == [
+        ("train", "244,395", "rows"),
+        ("validation", "27,153", "rows"),
+        ("eval", "55,798", "rows"),
+        ("without label", "9,430", "rows"),
+        ("bad", "1", "row"),
+    ]
+
+
+def test_a_share_missing_that_differs_between_splits_is_shown_as_a_bound(make_view: Make) -> None:
+    html = section(page.render(make_view("pushed")), "data")
+    # pressure: 11.56% of train and 13.87% of eval.
+    assert "<b>≤ 13.9%</b> missing" in html
+    assert "<b>0%</b> missing" in html
+
+
+def test_predictions_of_both_models_are_counted_in_the_same_bins(make_view: Make) -> None:
+    view = make_view("pushed")
+    candidate, baseline = (view["calibration"][model]["equal_width"] for model in ("candidate", "baseline"))
+    for cells, counts in ((candidate, {8: 300, 9: 100}), (baseline, {8: 200, 9: 200})):
+        for index, cell in enumerate(cells):
+            cell["count"] = counts.get(index, 0)
+    html = section(page.render(view), "calibration")
+    assert (
+        "75.0% of the candidate&#39;s 400 predictions lie between 0.2 and 0.225, the fullest of 40 bins."
+        in html
+    )
+    assert 'class="line baseline"' in html.split("<h3>Rows by prediction")[1]
+    for cell in baseline:
+        cell["upper"] *= 2
+    html = section(page.render(view), "calibration")
+    assert 'class="line baseline"' not in html.split("<h3>Rows by prediction")[1]
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
 from pipeline.config import Config, parse
 from pipeline.root import Root
+from pipeline.view import build
 from pipeline.view.build import view
 from pipeline.view.columns import columns
 
@@ -59,6 +60,7 @@ def test_columns_come_in_the_order_asked_for_with_what_is_missing_where() -> Non
     statistics = {
         "train": tfdv.generate_statistics_from_dataframe(frame(100, 25)),
         "eval": tfdv.generate_statistics_from_dataframe(frame(40, 0)),
+        "validation": statistics_pb2.DatasetFeatureStatisticsList(),
     }
     size, colour, gone = columns(statistics, {"size": "numeric", "colour": "categorical", "gone": "numeric"})
     assert (size["type"], size["missing_fraction"]) == ("number", {"train": 0.25, "eval": 0.0})
@@ -107,6 +109,10 @@ def test_what_the_steps_left_is_gathered(config: Config, tmp_path: Path) -> None
     (places["blessing"] / "gate.json").write_text(
         '{"blessed": true, "model_digest": "abc", "baseline": {"is_prior": true}, "verdicts": []}'
     )
+    nothing = {"equal_weight": [], "equal_width": []}
+    (places["scores"] / "score.json").write_text(
+        json.dumps({"calibration": {"candidate": nothing, "baseline": nothing}})
+    )
     found = made(
         config,
         tmp_path,
@@ -115,6 +121,7 @@ def test_what_the_steps_left_is_gathered(config: Config, tmp_path: Path) -> None
             "statistics": {"statistics": str(places["statistics"])},
             "validator": {"anomalies": str(places["anomalies"])},
             "train": {"model": str(places["model"]), "model_run": str(places["run"])},
+            "score": {"scores": str(places["scores"])},
             "gate": {"blessing": str(places["blessing"])},
         },
     )
@@ -132,3 +139,40 @@ def test_what_the_steps_left_is_gathered(config: Config, tmp_path: Path) -> None
     assert found["lineage"]["baseline_digest"] is None
     assert {"step": "gate", "name": "blessing", "uri": "artifacts/blessing"} in found["lineage"]["artifacts"]
     assert found["metrics"] is None
+    assert found["calibration"] == {"candidate": {"equal_weight": [], "equal_width": []}}
+
+
+def test_the_digest_of_the_baseline_and_why_it_cannot_be_read_come_from_the_gate(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lineage(**baseline: Any) -> dict[str, Any]:
+        (tmp_path / "gate.json").write_text(json.dumps({"model_digest": "abc", "baseline": baseline}))
+        found: dict[str, Any] = made(config, tmp_path, {"gate": {"blessing": str(tmp_path)}})["lineage"]
+        return found
+
+    assert lineage(is_prior=False, version=2, model_digest="def")["baseline_digest"] == "def"
+    assert lineage(is_prior=True, version=0, model_digest="")["baseline_digest"] is None
+    problem = {"is_prior": True, "version": 2, "unreadable": "", "incomparable": "column b is gone"}
+    monkeypatch.setattr(build, "metrics_view", lambda _: {"candidate": {}})
+    assert lineage(**problem) is not None
+    found = made(config, tmp_path, {"gate": {"blessing": str(tmp_path)}})
+    assert found["metrics"]["baseline_problem"] == "column b is gone"
+
+
+def test_only_errors_of_the_splits_that_are_judged_stop_the_run(config: Config, tmp_path: Path) -> None:
+    found = anomalies_pb2.Anomalies()
+    found.anomaly_info["colour"].severity = anomalies_pb2.AnomalyInfo.ERROR
+    found.anomaly_info["note"].severity = anomalies_pb2.AnomalyInfo.WARNING
+    statistics = tfdv.generate_statistics_from_dataframe(frame(40, 0)).SerializeToString()
+    for split in ("train", "validation", "eval"):
+        for name, content in (("FeatureStats.pb", statistics), ("SchemaDiff.pb", found.SerializeToString())):
+            place = tmp_path / f"Split-{split}" / name
+            place.parent.mkdir(exist_ok=True)
+            place.write_bytes(content)
+    outputs = {"statistics": {"statistics": str(tmp_path)}, "validator": {"anomalies": str(tmp_path)}}
+    shown = {
+        (entry["split"], entry["column"]): entry["stops"]
+        for entry in made(config, tmp_path, outputs)["data"]["anomalies"]
+    }
+    assert {key for key, stops in shown.items() if stops} == {("train", "colour"), ("eval", "colour")}
+    assert len(shown) == 6
