@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from components.ingest import sources as ingest_sources
-from components.ingest.sources import format_of, open_stream
+from components.ingest.sources import format_of, is_data, open_stream
 from pipeline.config.problems import nearest
 from pipeline.init.errors import init_error
 
@@ -84,7 +84,7 @@ def _matches(path: str) -> list[Path]:
     if place.is_file():
         return [place]
     if place.is_dir():
-        found: Iterable[Path] = place.rglob("*")
+        found: Iterable[Path] = filter(is_data, place.rglob("*"))
     else:
         pattern = re.sub(r"\{(?:SPAN|VERSION|YYYY|MM|DD)(?::\d+)?\}", "*", str(place))
         found = map(Path, glob.glob(pattern, recursive=True))  # noqa: PTH207 - takes absolute patterns

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.ingest.sources import format_of
+from pipeline.config.checks.features import cross_input
 from pipeline.config.model import Config, Data
 from pipeline.init import analysis, checks, features, files, kinds, leakage, sample, scale, target
 from pipeline.init.codes import parts
@@ -16,6 +17,13 @@ from pipeline.init.errors import init_error
 from pipeline.init.files import Source
 from pipeline.init.sample import Sample
 from pipeline.init.target import Target
+
+# What is appended to the name of a column in the names of the inputs made from it.
+_SUFFIXES = {
+    "categorical": (),
+    "numeric": (".bucket", ".missing"),
+    "timestamp": (".hour", ".weekday", ".month"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +108,10 @@ class _Draft:
             raise init_error("INIT-009", message)
         powers = analysis.powers(used, self._goal, rows)
         used = self._without_leaks(used, powers)
+        used = self._with_names_of_their_own(used)
         suggested = analysis.suggest_crosses(used, powers, self._goal, rows)
+        names = {column.name for column in used}
+        suggested = [cross for cross in suggested if cross_input(list(cross.columns))[1] not in names]
         for cross in suggested:
             if cross.gain >= leakage.SUSPICIOUS_PAIR:
                 self._warnings.append(
@@ -193,6 +204,17 @@ class _Draft:
                     f"column {column.name!r} is suspiciously strong ({text}). Is it known when the "
                     "prediction is made? If not, remove it from the features."
                 )
+        return [column for column in used if column.kind != "dropped"]
+
+    def _with_names_of_their_own(self, used: list[Column]) -> list[Column]:
+        """Without columns from which an input with the name of another column's would be made."""
+        names = {column.name for column in used}
+        for column in used:
+            made = [column.name + suffix for suffix in _SUFFIXES[column.kind]]
+            twice = sorted(names & set(made))
+            if twice and len(names) > 1:
+                column.drop(f"an input made from it would have the name of column {twice[0]!r}; rename one")
+                names.discard(column.name)
         return [column for column in used if column.kind != "dropped"]
 
     def _data(self, time: str | None, null_values: list[str] | None) -> dict[str, Any]:

@@ -70,10 +70,11 @@ def min_rows(rows: int) -> Values:
 def chance_gain(target: Target, values: Any, train_rows: float) -> float:
     """What a model may gain on a constant prediction although its training labels say nothing.
 
-    Fitted on labels that do not depend on the features, a slope is off 0 by chance, by `z` standard errors; where
-    the true labels correlate with the features by `r`, its right sign lowers the log loss by up to
-    `z r / sqrt(train_rows)` nats, and the RMSE by as much in deviations of the label. This is that for `z = 2`
-    and `r = 1/2`, and at most a tenth of the loss of the constant prediction, so that few rows can pass.
+    Fitted on labels that do not depend on the features, a slope is off 0 by chance, by `z` standard errors;
+    where the true labels correlate with the features by `r`, its right sign lowers the log loss by up to
+    `z r / sqrt(train_rows)` nats, and the RMSE by as much in deviations of the label. This is that for
+    `z = 2` and `r = 1/2`, and at most a tenth of the loss of the constant prediction, so that few rows can
+    pass.
 
     Args:
         target: the label.

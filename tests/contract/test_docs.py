@@ -18,7 +18,8 @@ from pipeline.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("README.md"))]
+PAGES.append(ROOT / "kubernetes" / "README.md")
 PACKAGES = ("pipeline", "components", "transforms", "trainer")
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -124,7 +125,7 @@ def test_programs_of_the_console_blocks_exist() -> None:
                 assert importlib.util.find_spec(module) is not None, f"{page.name}: {line}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_to_files_and_headings(page: Path) -> None:
     for target in LINK.findall(FENCE.sub("", page.read_text())):
         if "://" in target:
@@ -138,7 +139,7 @@ def test_links_lead_to_files_and_headings(page: Path) -> None:
             assert heading in slugs, f"{page.name}: {target}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_named_files_and_tests_exist(page: Path) -> None:
     for text in spans(page):
         test = TEST.match(text)
@@ -151,6 +152,11 @@ def test_named_files_and_tests_exist(page: Path) -> None:
             assert function is None or function in names, f"{page.name}: {text}"
         elif PLACE.match(text) and text != "kubernetes/":
             assert (ROOT / text).exists(), f"{page.name}: {text}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_table_waits_to_be_filled_in(page: Path) -> None:
+    assert not re.findall(r"@[A-Z_]+@|^```text\n```$", page.read_text(), re.MULTILINE)
 
 
 def test_every_promise_names_a_test() -> None:

@@ -86,6 +86,7 @@ def test_compressed_directories_globs_and_spans_are_read(tmp_path: Path) -> None
     plain = write(tmp_path / "plain.csv", HEADER, simple()).read_bytes()
     (tmp_path / "d" / "1").mkdir(parents=True)
     (tmp_path / "d" / "2").mkdir()
+    (tmp_path / "d" / "README.txt").write_text("Rows of two days.\n")
     (tmp_path / "d" / "1" / "rows.csv.gz").write_bytes(gzip.compress(plain))
     (tmp_path / "d" / "2" / "rows.csv.bz2").write_bytes(bz2.compress(plain))
     (tmp_path / "d" / "_notes.csv").write_text("a\n1\n")
@@ -367,3 +368,17 @@ def test_a_name_with_a_line_break_cannot_leave_its_comment(tmp_path: Path) -> No
     found = infer(write(tmp_path / "rows.csv", ["a\ntask: regression", *HEADER], rows), "y")
     assert "a\ntask: regression" in found.left_out
     assert reloaded(found, tmp_path).task == "binary"
+
+
+def test_columns_whose_inputs_would_share_a_name_are_told_and_left_out(tmp_path: Path) -> None:
+    rng = random.Random(4)
+    rows = []
+    for index in range(400):
+        when = f"2024-{1 + index % 12:02}-{1 + index % 28:02}T{index % 24:02}:00:00"
+        size, hour = rng.gauss(0, 1), f"h{index % 3}"
+        rows.append([when, hour, f"{size:.3f}", f"{rng.gauss(0, 1):.3f}", int(size + rng.gauss(0, 1) > 0)])
+    path = write(tmp_path / "rows.csv", ["when", "when.hour", "size", "size.missing", "y"], rows)
+    found = infer(path, "y")
+    assert set(found.config.features) == {"when.hour", "size.missing"}
+    assert "'when.hour'" in found.left_out["when"]
+    assert "'size.missing'" in found.left_out["size"]
