@@ -3,7 +3,8 @@
 Every value becomes one map entry of `Features`; the entries of a row are joined, then wrapped as an
 `Example` and as a TFRecord frame. A missing value has no entry. The bytes are canonical: entries in column
 order, shortest varints. Names and lengths fix everything before a value, so those prefixes are made once
-for each length that occurs, and no Python code runs for a row except its checksum.
+for each length that occurs, and no Python code runs for a row except its checksum. (The encoder of tfx_bsl
+orders the features of an example anew each time and writes a missing value as an empty feature.)
 
 Reference: protobuf encoding; tensorflow/core/example/{example,feature}.proto.
 """

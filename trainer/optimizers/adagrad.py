@@ -16,7 +16,7 @@ class AdaGrad(RowOptimizer):
     """Adaptive subgradient method, diagonal form.
 
     `a <- a + g**2`, `w <- w - learning_rate * g / (sqrt(a) + epsilon)`. Rows of a table that are not in the
-    batch keep `w` and `a`. TensorFlow's fused kernel takes about twice as long as gathering and scattering
+    batch keep `w` and `a`. TensorFlow's fused kernel takes longer than gathering and scattering
     the rows (`benchmarks/sparse_updates.py`), so it is not used.
 
     Args:

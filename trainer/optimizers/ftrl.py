@@ -124,7 +124,7 @@ class FTRL(RowOptimizer):
     ) -> None:
         """TensorFlow's kernel, whose L2 counts double as ours does, for rows of one number.
 
-        On wider rows it takes up to 1.8 times as long as gathering and scattering. Without L2 it divides 0
+        On wider rows it takes longer than gathering and scattering. Without L2 it divides 0
         by 0 where an accumulator is 0.
         """
         if variable.shape[1:] != [1] or not self.l2:
