@@ -33,6 +33,13 @@ def init(
 
     inference = infer(data, label, time, None)
     target = output or Path(f"{inference.config.name}.yaml")
+    if target.is_dir():
+        raise TandemError(
+            "INIT-020",
+            f"Expected a file to write. Received: {target}, which is a directory",
+            f"Name the file too, such as -o {target / f'{inference.config.name}.yaml'}.",
+            exit_status=2,
+        )
     if target.exists() and not force:
         raise TandemError(
             "INIT-020",

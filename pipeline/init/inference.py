@@ -67,10 +67,11 @@ def infer(
     files.require_column(source, label, "label")
     if time_column is not None:
         files.require_column(source, time_column, "time")
-    nulls = list(Data.model_fields["null_values"].default)
+    # Typed formats have nulls: ingest takes no text of theirs for one, but the empty one.
+    nulls = list(Data.model_fields["null_values"].default) if source.format == "csv" else [""]
     rows = sample.read(source, label, nulls)
     names = [column for column in source.columns if column != label]
-    marks = kinds.markers(rows.table, names)
+    marks = kinds.markers(rows.table, names) if source.format == "csv" else []
     goal = target.find(rows, label, [*nulls, *marks])
     columns = [kinds.column(rows.table.column(column), column, marks) for column in names]
     draft = _Draft(source, rows, goal, columns, str(data_path), label)
@@ -139,7 +140,7 @@ class _Draft:
             "name": name or default_name(self._path),
             "task": self._goal.task,
             "label": {"column": self._label, "classes": list(self._goal.classes)},
-            "data": self._data(time, null_values),
+            "data": self._data(time, null_values, [column.name for column in used]),
             "features": {column.name: features.feature(column, self._labelled) for column in used},
             "crosses": [features.cross(cross) for cross in suggested],
             "model": scale.model(self._labelled),
@@ -217,7 +218,7 @@ class _Draft:
                 names.discard(column.name)
         return [column for column in used if column.kind != "dropped"]
 
-    def _data(self, time: str | None, null_values: list[str] | None) -> dict[str, Any]:
+    def _data(self, time: str | None, null_values: list[str] | None, used: list[str]) -> dict[str, Any]:
         data: dict[str, Any] = {"path": self._path, "split": scale.split(self._labelled)}
         if self._source.delimiter != ",":
             data["delimiter"] = self._source.delimiter
@@ -234,6 +235,12 @@ class _Draft:
             self._warnings.append(
                 f"{self._sample.bad_rows:,} rows have a wrong number of fields and are left out"
             )
+        infinite = kinds.infinite(self._sample.table, used)
+        if infinite:
+            self._warnings.append(
+                f"{infinite:.1%} of the rows hold an infinite number in a feature and are left out"
+            )
+            bad += infinite
         if bad > 0.005:
             data["max_bad_row_fraction"] = min(1.0, round(2 * bad + 0.005, 3))
         return data

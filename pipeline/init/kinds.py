@@ -52,6 +52,15 @@ def markers(table: Any, names: list[str]) -> list[str]:
     return list(found)
 
 
+def infinite(table: Any, names: list[str]) -> float:
+    """Share of the rows with an infinite number in one of the columns."""
+    found = np.zeros(table.num_rows, np.bool_)
+    for name in names:
+        if pa.types.is_floating(table.column(name).type):
+            found |= np.isinf(_to_floats(table.column(name)))
+    return float(found.mean()) if table.num_rows else 0.0
+
+
 def _distinct(array: Any) -> tuple[Any, Any]:
     table = pc.value_counts(array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array)
     present = pc.is_valid(table.field("values"))
@@ -76,6 +85,8 @@ def column(array: Any, name: str, null_values: list[str]) -> Column:
     kind = array.type
     if pa.types.is_nested(kind):
         return Column(name, "dropped", f"its type {kind} holds several values")
+    if pa.types.is_duration(kind):
+        return Column(name, "dropped", f"its type {kind} is no number; written as one it could be used")
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return _times(array, name)
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):

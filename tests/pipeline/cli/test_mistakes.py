@@ -93,6 +93,7 @@ def tandem(place: Path, *arguments: str) -> tuple[int, list[str], str, str]:
         ("init none.csv --label late", "INIT-001", "none.csv", ".csv"),
         ("init data.csv --label lat", "INIT-005", "label='lat'", "Did you mean `late`"),
         ("init data.csv --label late", "INIT-020", "data.yaml", "--force"),
+        ("init data.csv --label late -o empty", "INIT-020", "directory", "-o empty/data.yaml"),
         ("init data.csv", "--label", "Missing", "tandem init -h"),
         ("rum data.yaml", "rum", "No such command", "tandem -h"),
     ],
