@@ -13,6 +13,7 @@ Values = dict[str, Any]
 
 TINY_ROWS = 1_000
 SMALL_ROWS = 20_000
+_ONE_IN_TWENTY = 1.645
 
 
 def split(rows: int) -> Values:
@@ -73,8 +74,8 @@ def chance_gain(target: Target, values: Any, train_rows: float) -> float:
     Fitted on labels that do not depend on the features, a slope is off 0 by chance, by `z` standard errors;
     where the true labels correlate with the features by `r`, its right sign lowers the log loss by up to
     `z r / sqrt(train_rows)` nats, and the RMSE by as much in deviations of the label. This is that for
-    `z = 2` and `r = 1/2`, and at most a tenth of the loss of the constant prediction, so that few rows can
-    pass.
+    `r = 1/2` and the `z` that chance exceeds once in twenty times, and at most a tenth of the loss of the
+    constant prediction, so that few rows can pass.
 
     Args:
         target: the label.
@@ -89,7 +90,7 @@ def chance_gain(target: Target, values: Any, train_rows: float) -> float:
     else:
         shares = np.bincount(np.asarray(values, np.int64)) / len(values)
         constant, scale = -float(np.sum(shares[shares > 0] * np.log(shares[shares > 0]))), 1.0
-    return min(scale / math.sqrt(max(train_rows, 1)), 0.1 * constant)
+    return min(_ONE_IN_TWENTY * 0.5 * scale / math.sqrt(max(train_rows, 1)), 0.1 * constant)
 
 
 def gate(
