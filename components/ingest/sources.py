@@ -176,5 +176,6 @@ def open_stream(source: Source) -> Iterator[Any]:
         with pa.CompressedInputStream(pa.OSFile(str(source.path)), codec) as stream:
             yield stream
     else:
-        with source.path.open("rb") as stream:
+        # Arrow's file and not Python's: a reader that ends early may leave a thread of Arrow reading.
+        with pa.OSFile(str(source.path)) as stream:
             yield stream

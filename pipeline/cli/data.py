@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -55,7 +56,7 @@ def init(
         console.print(f"  note     {escape(note)}")
     for warning in inference.warnings:
         console.print(f"  [yellow]warning[/]  {escape(warning)}")
-    console.print(f"next  [bold]tandem run {escape(str(target))}[/]")
+    console.print(f"next  [bold]tandem run {escape(shlex.quote(str(target)))}[/]")
 
 
 @schema_app.command()

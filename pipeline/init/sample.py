@@ -133,13 +133,19 @@ def _csv(file: Path, source: Source, null_values: list[str], bad: list[int]) -> 
                     null_values=null_values,
                     strings_can_be_null=True,
                     include_columns=list(names),
+                    check_utf8=False,
                 ),
             )
-            yield from reader
+            valid = True
+            for batch in reader:
+                valid = valid and _is_utf8(batch)
+                if valid:
+                    yield batch
+            # Read to its end first: a process that ends while Arrow reads ahead may abort.
+            if not valid:
+                raise not_utf8(file)
     except pa.ArrowInvalid as error:
         text = str(error)
-        if "UTF8" in text or "UTF-8" in text:
-            raise not_utf8(file) from None
         if "Empty CSV" in text:
             return
         message = f"expected a CSV file. Received: {file.name}, {text.splitlines()[0]}."
@@ -147,6 +153,14 @@ def _csv(file: Path, source: Source, null_values: list[str], bad: list[int]) -> 
     except OSError as error:
         message = f"expected a whole file. Received: {file.name}, {error}."
         raise init_error("INIT-008", message, "Unpack it by hand to see whether it is damaged.") from None
+
+
+def _is_utf8(batch: Any) -> bool:
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _parquet(file: Path, source: Source) -> Iterator[Any]:

@@ -46,6 +46,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / "broken.yaml").write_text("name: data\n  task: [binary\n")
     (directory / "typo.yaml").write_text(CONFIG + "train: {batchsize: 64}\n")
     (directory / "gone.yaml").write_text(CONFIG.replace("data.csv", "gone.csv"))
+    (directory / "header.csv").write_text("size,colour,late\n")
+    (directory / "latin.csv").write_bytes(b"size,late\n" + b"1.5,0\n" * 200_000 + b"caf\xe9,1\n")
     (directory / "empty").mkdir()
     (directory / "no_model").mkdir()
     store = RunStore(Root(directory / ".tandem"))
@@ -91,6 +93,8 @@ def tandem(place: Path, *arguments: str) -> tuple[int, list[str], str, str]:
         ("rollback data", "PUSH-020", "none", "tandem run CONFIG"),
         ("predict no_model data.csv", "PREDICT-001", "no_model", ".tandem/serving/NAME"),
         ("init none.csv --label late", "INIT-001", "none.csv", ".csv"),
+        ("init header.csv --label late", "INIT-002", "only a header", ""),
+        ("init latin.csv --label late", "INIT-003", "UTF-8", "iconv"),
         ("init data.csv --label lat", "INIT-005", "label='lat'", "Did you mean `late`"),
         ("init data.csv --label late", "INIT-020", "data.yaml", "--force"),
         ("init data.csv --label late -o empty", "INIT-020", "directory", "-o empty/data.yaml"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -289,10 +288,8 @@ def test_loading_is_quick_and_needs_no_heavy_package(tmp_path: Path) -> None:
         "heavy = {'tensorflow', 'tfx', 'pyarrow', 'numpy', 'pandas', 'apache_beam', 'keras'}\n"
         "assert not heavy & set(sys.modules)\n"
     )
-    start = time.process_time()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert time.process_time() - start < 1
 
 
 def test_metric_names_are_those_of_the_evaluation_and_the_gate() -> None:
