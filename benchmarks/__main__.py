@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks import demo, quality, sparse_updates, stock_graph
+from benchmarks import commands, demo, quality, sparse_updates, stock_graph
 
 VARIANTS = sorted((quality.FLIGHTS.parent / "variants").glob("*.yaml"))
 
 for benchmark, arguments in (
+    (commands, []),
     (demo, []),
     (stock_graph, []),
     (quality, []),
