@@ -7,6 +7,7 @@ import dataclasses
 import math
 import shlex
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from pipeline.runs.lock import exclusive
 from pipeline.runs.store import Run, RunStore, now
 from pipeline.view.build import view
 from trainer.checkpoints import discard
+from trainer.errors import TandemError
 
 EXIT_STATUS = {"pushed": 0, "not_blessed": 3}
 
@@ -55,6 +57,7 @@ def execute(
     watcher: Watcher,
     run: Run | None = None,
     verbose: bool = False,
+    typed: Sequence[str] = (),
 ) -> Result:
     """Runs a pipeline, or goes on with a run, and writes its summary and report whatever happens.
 
@@ -65,6 +68,7 @@ def execute(
         watcher: told about each step.
         run: a run to go on with. Defaults to `None`: a new one.
         verbose: also log to the terminal. Defaults to `False`.
+        typed: config file and options that a new run is started with. Defaults to `()`.
 
     Raises:
         TandemError: `RUN-004` if another run works on this root.
@@ -72,7 +76,7 @@ def execute(
     with exclusive(root.lock, f"run of {config.name}") as works_on:
         text = dump(config)
         if run is None:
-            run = RunStore(root).create(text, config_directory)
+            run = RunStore(root).create(text, config_directory, typed)
         works_on(run.run_id)
         watcher.run_started(run.run_id)
         attempt = 1 + sum(event["event"] == "run_started" for event in run.events())
@@ -148,7 +152,7 @@ def _status(outcome: Outcome, run: Run, root: Root, push: dict[str, Any]) -> dic
                 "message": error.message,
                 "hint": error.hint,
                 "log": str(run.log_path(outcome.failed_step or "prepare").relative_to(run.directory)),
-                "command": f"tandem resume {run.run_id} --root {_typed(root.path)}",
+                "command": _command_after(error, run, root),
             },
             "pushed_version": None,
         }
@@ -176,6 +180,16 @@ def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: item if key == "summary" else _finite(item) for key, item in value.items()}
     return value
+
+
+def _command_after(error: TandemError, run: Run, root: Root) -> str:
+    """A config that was refused is read anew after its correction; everything else goes on as it was."""
+    file, *options = run.typed() or ("",)
+    if error.exit_status != 2 or not file:
+        return f"tandem resume {run.run_id} --root {_typed(root.path)}"
+    return " ".join(
+        ["tandem run", _typed(Path(file)), *map(shlex.quote, options), "--root", _typed(root.path)]
+    )
 
 
 def _next_command(summary: dict[str, Any], config: Config, directory: Path, root: Root) -> str:

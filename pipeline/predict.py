@@ -189,13 +189,13 @@ def predict(model: Path, file: Path, output: IO[bytes]) -> int:
         model: a pushed version or the directory above it.
         file: CSV or Parquet with at least the feature columns; others are kept as they are.
         output: where the CSV goes. Binary tasks add `probability`, multiclass `predicted_class` and its
-            `probability`, regression `prediction`.
+            `probability`, regression `prediction`; with `model_` before it where the file has that column.
 
     Returns:
         Number of rows.
 
     Raises:
-        TandemError: `PREDICT-001` to `PREDICT-006`.
+        TandemError: `PREDICT-001` to `PREDICT-005`.
     """
     directory = version_directory(model)
     if not file.is_file():
@@ -226,16 +226,8 @@ def predict(model: Path, file: Path, output: IO[bytes]) -> int:
         serialized = _serialized(batch, columns, nulls, rows + 1)
         added = _outputs(signature(examples=tf.constant(serialized, tf.string)))
         table = pa.Table.from_batches([batch])
-        taken = sorted(set(added) & set(batch.schema.names))
-        if taken:
-            raise TandemError(
-                "PREDICT-005",
-                f"Expected a file without the columns that are added. Received: {file} with {taken}",
-                "Rename or remove them in the file.",
-                exit_status=2,
-            )
         for name, column in added.items():
-            table = table.append_column(name, pa.array(column))
+            table = table.append_column(_free(name, batch.schema.names), pa.array(column))
         try:
             writer = writer or pa_csv.CSVWriter(output, table.schema)
             writer.write(table)
@@ -247,9 +239,21 @@ def predict(model: Path, file: Path, output: IO[bytes]) -> int:
     return rows
 
 
+def _free(name: str, taken: list[str]) -> str:
+    """`name`, or with `model_` before it as often as the file has a column of that name.
+
+    Example:
+        >>> _free("probability", ["age", "probability"])
+        'model_probability'
+    """
+    while name in taken:
+        name = f"model_{name}"
+    return name
+
+
 def _unwritable(file: Path, table: pa.Table) -> TandemError:
     return TandemError(
-        "PREDICT-006",
+        "PREDICT-005",
         "Expected columns of single values in UTF-8, which CSV can hold. "
         f"Received: {file} with {', '.join(_not_in_csv(table))}",
         "Convert these columns or leave them out.",

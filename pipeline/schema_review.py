@@ -53,12 +53,19 @@ def changes(config_path: Path, root: Path | None) -> list[str]:
     return list(difflib.unified_diff(before, after, name, "newest data", lineterm="", n=12))
 
 
-def accept(config_path: Path, root: Path | None) -> int:
-    """Keeps the schema inferred from the newest data; returns its version."""
+def accept(config_path: Path, root: Path | None) -> tuple[int, bool]:
+    """Keeps the schema inferred from the newest data.
+
+    Returns:
+        `(version, is_new)`: the version kept, and whether it differs from the one before.
+    """
     config, place = load(config_path), Root.beside(config_path, root)
     kept = KeptSchemas(place.schema / config.name)
     proposed = _proposed(config, place)
     # Not read: accepting is also the way out of a kept schema that is damaged.
-    version = kept.version() + kept.path(kept.version()).exists()
+    newest = kept.path(kept.version())
+    if newest.exists() and newest.read_bytes() == to_text(proposed).encode():
+        return kept.version(), False
+    version = kept.version() + newest.exists()
     kept.keep(proposed, version)
-    return version
+    return version, True

@@ -45,5 +45,7 @@ def diff(
             json.dumps([{"path": c.path, "old": c.old, "new": c.new} for c in changes], indent=2, default=str)
         )
         return
+    if not changes:
+        typer.echo("no difference")
     for change in changes:
         typer.echo(f"{change.path}: {change.old} -> {change.new}")

@@ -79,5 +79,5 @@ def accept(config: ConfigArgument, root: RootOption = None) -> None:
     with quiet_stderr():
         from pipeline.schema_review import accept as keep
 
-        version = keep(config, root)
-    typer.echo(f"kept as version {version}")
+        version, is_new = keep(config, root)
+    typer.echo(f"kept as version {version}" if is_new else f"no difference from version {version}")

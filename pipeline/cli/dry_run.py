@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.plan import gate_arguments, ingest_arguments
 
 if TYPE_CHECKING:
+    from components.ingest.plan import Plan
+    from components.ingest.sources import Source
     from pipeline.config import Config
     from pipeline.root import Root
 
@@ -28,19 +30,32 @@ _STEPS = (
 
 
 def inputs(config: Config, directory: Path) -> list[str]:
-    """The files that ingest would read.
+    """The files that ingest would read; the first one is seen to have the columns.
 
     Raises:
-        TandemError: that of ingest if there are none.
+        TandemError: that of ingest if there are none, or a column is missing.
     """
     from components.ingest.inputs import select
+    from components.ingest.plan import make_plan
 
+    arguments = ingest_arguments(config, directory)
     if config.data.prepare:
-        ingest_arguments(config, directory)
         return [f"prepared by {config.data.prepare}"]
-    return [
-        str(source.path) for source in select(ingest_arguments(config, directory)["data"], directory).sources
-    ]
+    sources = select(arguments["data"], directory).sources
+    plan = make_plan(arguments["data"], arguments["label"], arguments["task"], arguments["features"])
+    _require_columns(sources[0], plan)
+    return [str(source.path) for source in sources]
+
+
+def _require_columns(source: Source, plan: Plan) -> None:
+    from components.ingest.binary_readers import read_parquet
+    from components.ingest.csv_reader import read_header
+
+    if source.format == "csv":
+        read_header(source, plan.delimiter, plan.columns)
+    elif source.format == "parquet":
+        # Raises before the first batch; TFRecord files have no header.
+        next(read_parquet(source, plan.columns, every_column=False), None)
 
 
 def _rules(config: Config) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,7 +43,8 @@ def run(
     if dry_run:
         _show_steps(loaded, config.resolve().parent, place, as_json)
         return
-    _execute(loaded, config.resolve().parent, place, None, as_json, verbose)
+    typed = [str(config.resolve()), *(word for text in overrides or [] for word in ("--set", text))]
+    _execute(loaded, config.resolve().parent, place, None, as_json, verbose, typed)
 
 
 def resume(
@@ -80,7 +82,13 @@ def _show_steps(config: Config, directory: Path, root: Root, as_json: bool) -> N
 
 
 def _execute(
-    config: Config, directory: Path, root: Root, existing: Run | None, as_json: bool, verbose: bool
+    config: Config,
+    directory: Path,
+    root: Root,
+    existing: Run | None,
+    as_json: bool,
+    verbose: bool,
+    typed: Sequence[str] = (),
 ) -> None:
     from pipeline.cli.dry_run import inputs
     from pipeline.cli.progress import watcher_for
@@ -99,7 +107,7 @@ def _execute(
             with quiet_stderr():
                 from pipeline.execute import execute
 
-            result = execute(config, directory, root, watcher, existing, verbose)
+            result = execute(config, directory, root, watcher, existing, verbose, typed)
     except KeyboardInterrupt:
         raise TandemError(
             "CLI-003", "Interrupted.", "`tandem resume` goes on with a run that had begun.", exit_status=130

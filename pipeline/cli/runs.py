@@ -89,9 +89,10 @@ def show(run_id: RunArgument = None, root: RootOption = None, as_json: JsonOptio
     if as_json:
         typer.echo(json.dumps(run.summary(), indent=2, sort_keys=True))
         return
-    Console(highlight=False, soft_wrap=True).print(
-        summary_lines({**(run.view() or {}), "summary": run.summary()})
-    )
+    summary = run.summary()
+    if error := summary.get("error"):
+        summary["error"] = {**error, "log": str(run.directory / error["log"])}
+    Console(highlight=False, soft_wrap=True).print(summary_lines({**(run.view() or {}), "summary": summary}))
 
 
 @app.command()
@@ -122,6 +123,8 @@ def diff(
         keys = ("kind", "path", "old", "new")
         typer.echo(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2, default=str))
         return
+    if not rows:
+        typer.echo("no difference")
     for kind, path, old, new in rows:
         typer.echo(f"{kind:<11} {path}: {old} -> {new}")
 

@@ -82,13 +82,13 @@ def _read(text: str, name: str) -> tuple[Reader, Any]:
 
 
 def _placed(problem: Problem, lines: dict[Location, int], set_by: dict[Location, str]) -> Problem:
-    for length in range(len(problem.path), 0, -1):
-        start = problem.path[:length]
+    starts = [problem.path[:length] for length in range(len(problem.path), 0, -1)]
+    for start in starts:
         if start in set_by:
             return dataclasses.replace(problem, origin=set_by[start])
-        if start in lines:
-            return problem if problem.line else dataclasses.replace(problem, line=lines[start])
-    return problem
+    if problem.line:
+        return problem
+    return dataclasses.replace(problem, line=next((lines[start] for start in starts if start in lines), None))
 
 
 def _refused(name: str, problems: list[Problem]) -> ConfigError:

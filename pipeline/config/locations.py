@@ -23,7 +23,11 @@ def resolve(text: str, folder: Path) -> str:
     """
     if "://" in text:
         return text
-    expanded = Path(text).expanduser()
+    try:
+        expanded = Path(text).expanduser()
+    except RuntimeError:
+        # `~name` of nobody on this machine: a file of that name, which is then told as absent.
+        expanded = Path(text)
     return _normal(expanded if expanded.is_absolute() else folder.absolute() / expanded)
 
 

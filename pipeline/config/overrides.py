@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from pipeline.config.problems import ConfigError, Path, path_text, shown
-from pipeline.config.reader import read_value
+from pipeline.config.problems import ConfigError, Path, clipped, path_text, shown, visible
+from pipeline.config.reader import MOST_LEVELS, read_value
 
 
 def split_path(text: str) -> Path:
@@ -83,9 +83,14 @@ def apply_override(values: dict[str, Any], text: str) -> Path:
     try:
         where, value_text = _split_assignment(text)
         path = split_path(where)
+        if len(path) > MOST_LEVELS:
+            raise ValueError(f"expected at most {MOST_LEVELS} keys joined by dots. Received: {len(path)}")
+        where.encode()
         value = read_value(value_text)
     except (ValueError, yaml.YAMLError) as error:
         raise _refused(text, str(error)) from None
+    except RecursionError:
+        raise _refused(text, "it is nested too deeply") from None
     return _assign(values, path, value, text)
 
 
@@ -96,7 +101,7 @@ def _assign(values: dict[str, Any], path: Path, value: Any, text: str) -> Path:
         last = depth == len(path) - 1
         step: str | int = key
         if isinstance(holder, list):
-            if not str(key).isdecimal() or int(key) > len(holder):
+            if str(key) not in map(str, range(len(holder) + 1)):
                 raise _refused(text, f"{path_text(tuple(real))} is a list with {len(holder)} items.")
             step = int(key)
             if step == len(holder):
@@ -118,6 +123,6 @@ def _assign(values: dict[str, Any], path: Path, value: Any, text: str) -> Path:
 def _refused(text: str, cause: str) -> ConfigError:
     return ConfigError(
         "CONFIG-003",
-        f"--set {text}: {cause}",
+        f"--set {visible(clipped(text, 200))}: {visible(clipped(cause, 300))}",
         "Write it as --set train.epochs=3 or --set model.deep.hidden=[64,32].",
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from trainer.errors import TandemError
 
+_LONGEST = 300
 Step = str | int
 Path = tuple[Step, ...]
 
@@ -52,13 +53,15 @@ class Problem:
 
     def text(self) -> str:
         """One line: path, place, what was expected, what was received, what was probably meant."""
-        place = f" ({self.origin})" if self.origin else f" (line {self.line})" if self.line else ""
-        parts = [f"{path_text(self.path) or 'config'}{place}: {self.message}"]
+        origin = clipped(self.origin, _LONGEST)
+        place = f" ({origin})" if self.origin else f" (line {self.line})" if self.line else ""
+        where = clipped(path_text(self.path), _LONGEST)
+        parts = [f"{where or 'config'}{place}: {clipped(self.message, 2 * _LONGEST)}"]
         if self.received is not None:
             parts.append(f"Received: {self.received}.")
         if self.nearest is not None:
-            parts.append(f"Did you mean `{self.nearest}`?")
-        return " ".join(parts)
+            parts.append(f"Did you mean `{clipped(self.nearest, _LONGEST)}`?")
+        return visible(" ".join(parts), lines=False)
 
 
 class ConfigError(TandemError):
@@ -88,4 +91,29 @@ def shown(value: object, limit: int = 80) -> str:
     """`value` as short text for a message, in the words of YAML."""
     words = {None: "null", True: "true", False: "false"}
     text = words[value] if value is None or isinstance(value, bool) else repr(value)
+    return clipped(text, limit)
+
+
+def clipped(text: str, limit: int) -> str:
+    """`text`, or its beginning and an ellipsis when it is longer than `limit`."""
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def visible(text: str, lines: bool = True) -> str:
+    r"""`text` with everything that a terminal would obey, and not show, written as an escape.
+
+    Args:
+        text: may hold names and values from data and files.
+        lines: whether line breaks and tabs stay. Defaults to `True`.
+
+    Example:
+        >>> visible("a\x1b[2Jb\u202e"), visible("two\nlines", lines=False)
+        ('a\\x1b[2Jb\\u202e', 'two\\nlines')
+    """
+    if text.isprintable():
+        return text
+    kept = "\n\t" if lines else ""
+    return "".join(
+        letter if letter.isprintable() or letter in kept else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )

@@ -14,6 +14,8 @@ import yaml
 from pipeline.config.problems import Path, Problem
 
 _MOST_VALUES = 500_000
+MOST_LEVELS = 50
+_INTEGERS = range(-(2**63), 2**63)
 _TAGS: list[tuple[str, str, str]] = [
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
@@ -51,18 +53,32 @@ class Reader(yaml.SafeLoader):
         return {} if node is None else self._value(node, (), ())
 
     def _value(self, node: yaml.Node, path: Path, above: tuple[yaml.Node, ...]) -> Any:
-        self._values += 1
-        if self._values > _MOST_VALUES:
-            raise yaml.MarkedYAMLError(problem="aliases repeat too many values", problem_mark=node.start_mark)
+        self._count(1, node)
         if node in above:
             raise yaml.MarkedYAMLError(problem="an alias refers to itself", problem_mark=node.start_mark)
+        if len(above) > MOST_LEVELS:
+            raise yaml.MarkedYAMLError(problem="it is nested too deeply", problem_mark=node.start_mark)
         self.lines.setdefault(path, node.start_mark.line + 1)
         above = (*above, node)
-        if isinstance(node, yaml.MappingNode):
+        if isinstance(node, yaml.MappingNode) and node.tag == self.DEFAULT_MAPPING_TAG:
             return self._mapping(node, path, above)
-        if isinstance(node, yaml.SequenceNode):
+        if isinstance(node, yaml.SequenceNode) and node.tag == self.DEFAULT_SEQUENCE_TAG:
             return [self._value(item, (*path, index), above) for index, item in enumerate(node.value)]
-        return self._scalar(node)
+        try:
+            return self._scalar(node)
+        except ValueError:
+            problem = "this is no number of at most 64 bits; quote it if it is text"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from None
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merges as PyYAML does; what merges repeat counts as values, so that they cannot multiply."""
+        super().flatten_mapping(node)
+        self._count(len(node.value), node)
+
+    def _count(self, values: int, node: yaml.Node) -> None:
+        self._values += values
+        if self._values > _MOST_VALUES:
+            raise yaml.MarkedYAMLError(problem="aliases repeat too many values", problem_mark=node.start_mark)
 
     def _mapping(self, node: yaml.MappingNode, path: Path, above: tuple[yaml.Node, ...]) -> dict[str, Any]:
         first: dict[str, int] = {}
@@ -79,7 +95,7 @@ class Reader(yaml.SafeLoader):
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.MarkedYAMLError(problem="a key must be plain text", problem_mark=key.start_mark)
-            name = str(key.value)
+            name = _text(key)
             self.lines[(*path, name)] = key.start_mark.line + 1
             result[name] = self._value(value, (*path, name), above)
         return result
@@ -89,19 +105,31 @@ class Reader(yaml.SafeLoader):
         if kind == "int":
             sign, digits = (-1, text[1:]) if text[:1] == "-" else (1, text.lstrip("+"))
             base = {"0o": 8, "0x": 16}.get(digits[:2].lower(), 10)
-            return sign * int(digits[2:] if base != 10 else digits, base)
+            number = sign * int(digits[2:] if base != 10 else digits, base)
+            if number not in _INTEGERS:
+                raise ValueError("beyond 64 bits")
+            return number
         if kind == "float":
             return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
         if kind == "bool":
             return text.lower() == "true"
         if kind == "null":
             return None
-        if kind == "str":
-            return text
+        if kind == "str" and isinstance(node, yaml.ScalarNode):
+            return _text(node)
         raise yaml.MarkedYAMLError(problem=f"tag {node.tag} is not supported", problem_mark=node.start_mark)
 
 
 add_resolvers(Reader)
+
+
+def _text(node: yaml.Node) -> str:
+    """Escapes such as `\\ud800` spell what no encoded text can hold."""
+    text = str(node.value)
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        problem = "text cannot hold half of a surrogate pair"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+    return text
 
 
 def read_value(text: str) -> Any:

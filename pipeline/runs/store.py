@@ -6,7 +6,7 @@ import datetime
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,14 +86,22 @@ class Run:
         Raises:
             TandemError: `RUN-005` if the run does not say.
         """
-        for event in self.events():
-            if event.get("event") == "run_created":
-                return Path(event["config_directory"])
-        raise TandemError(
-            "RUN-005",
-            f"Expected the event run_created in run {self.run_id}. Received: none",
-            "Start a new run with `tandem run`.",
-        )
+        try:
+            return Path(self._created()["config_directory"])
+        except (LookupError, TypeError) as error:
+            raise TandemError(
+                "RUN-005",
+                f"Expected the event run_created in run {self.run_id}. Received: none",
+                "Start a new run with `tandem run`.",
+            ) from error
+
+    def typed(self) -> tuple[str, ...]:
+        """Config file and options that the run was started with; empty if that is not known."""
+        typed = self._created().get("typed")
+        return tuple(map(str, typed)) if isinstance(typed, list) else ()
+
+    def _created(self) -> dict[str, Any]:
+        return next((event for event in self.events() if event.get("event") == "run_created"), {})
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Writes `summary.json`."""
@@ -154,13 +162,19 @@ class RunStore:
     def __init__(self, root: Root) -> None:
         self._root = root
 
-    def create(self, config_text: str, config_directory: Path) -> Run:
-        """A new run with its frozen config and the directory that relative paths refer to."""
+    def create(self, config_text: str, config_directory: Path, typed: Sequence[str] = ()) -> Run:
+        """A new run with its frozen config.
+
+        Args:
+            config_text: the config.
+            config_directory: directory that relative paths in it refer to.
+            typed: config file and options of `tandem run`, to type them again. Defaults to `()`.
+        """
         stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
         run = Run(self._root.runs / f"{stamp}-{secrets.token_hex(2)}")
         (run.directory / LOGS).mkdir(parents=True)
         write_atomic(run.config_path, config_text)
-        run.event("run_created", config_directory=str(config_directory))
+        run.event("run_created", config_directory=str(config_directory), typed=list(typed))
         return run
 
     def all(self) -> list[Run]:

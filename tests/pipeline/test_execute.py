@@ -82,6 +82,19 @@ def test_a_run_that_cannot_begin_leaves_summary_report_and_events(config: Config
     check_written(result)
 
 
+def test_after_a_refusal_the_corrected_config_is_run_as_it_was_typed(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data.csv").write_text("size,color,late\n1,red,0\n")
+    typed = [str(tmp_path / "the config.yaml"), "--set", "train.epochs=2"]
+    first = execute(config, tmp_path, Root(tmp_path / ".tandem"), Watcher(), typed=typed)
+    assert first.summary["error"]["code"] == "INGEST-008"
+    command = "tandem run 'the config.yaml' --set train.epochs=2 --root .tandem"
+    assert first.summary["error"]["command"] == first.summary["next_command"] == command
+    assert go(config, tmp_path, Watcher(), first.run).summary["error"]["command"] == command
+
+
 def test_a_step_that_refuses_ends_the_run_with_its_status(config: Config, tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("size,colour\n1,red\n")
     result = go(config, tmp_path, Watcher())

@@ -100,7 +100,6 @@ def test_the_greatest_version_is_taken_and_denied_ones_are_not(models: Path, tmp
         ({"drop": "distance"}, "PREDICT-003", r"without \['distance'\]"),
         ({"distance": ["1", "far", "2"]}, "PREDICT-004", "a number in column `distance`.*row=2.*'far'"),
         ({"dep time": ["noon", "", ""]}, "PREDICT-004", "a time in column `dep time`.*row=1.*'noon'"),
-        ({"probability": [1, 2, 3]}, "PREDICT-005", "probability"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused(
@@ -112,6 +111,19 @@ def test_a_file_that_does_not_fit_is_refused(
     with pytest.raises(TandemError, match=f"(?s){code}.*{text}") as refused:
         predict(models / "binary", tmp_path / "rows.csv", io.BytesIO())
     assert refused.value.exit_status == 2
+
+
+def test_columns_of_the_file_keep_their_names_beside_those_that_are_added(
+    models: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.csv"
+    FRAME.assign(probability=[1, 2, 3], predicted_class="a", model_predicted_class="b").to_csv(
+        file, index=False
+    )
+    written = scored(models / "multiclass", file)
+    assert written["probability"].tolist() == [1, 2, 3]
+    assert list(written.columns[-2:]) == ["model_model_predicted_class", "model_probability"]
+    assert written["model_probability"].tolist() == pytest.approx([0.7] * 3, abs=0.01)
 
 
 def test_a_damaged_version_is_not_used(models: Path, tmp_path: Path) -> None:
@@ -179,7 +191,7 @@ def test_a_column_that_csv_cannot_hold_is_told(
     models: Path, tmp_path: Path, values: list[Any], kind: str
 ) -> None:
     FRAME.assign(tags=values).to_parquet(tmp_path / "rows.parquet", index=False)
-    with pytest.raises(TandemError, match=rf"PREDICT-006.*with `tags` of type {kind}") as refused:
+    with pytest.raises(TandemError, match=rf"PREDICT-005.*with `tags` of type {kind}") as refused:
         predict(models / "binary", tmp_path / "rows.parquet", io.BytesIO())
     assert refused.value.exit_status == 2
 

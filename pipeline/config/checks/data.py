@@ -20,6 +20,7 @@ def check(values: dict[str, Any], report: Report) -> None:
     """Exactly one source, spans that can be read, a split that can be made, columns with one use each."""
     data = values["data"]
     _source(data, report)
+    _places(values, report)
     _prepare(data, report)
     _spans(data, report)
     _split(data, report)
@@ -43,6 +44,16 @@ def _source(data: dict[str, Any], report: Report) -> None:
         report.add(("data", "prepare"), "used in place of `path`; leave one out.", prepare, depends=depends)
     if path == "":
         report.add(_PATH, "expected a file, directory or glob.", path)
+
+
+def _places(values: dict[str, Any], report: Report) -> None:
+    data = values["data"]
+    places = [(_PATH, data["path"]), (("data", "prepare"), data["prepare"])]
+    places += [((*_SPLIT, name), data["split"][name]) for name in _FILES]
+    places.append((("push", "directory"), values["push"]["directory"]))
+    for where, text in places:
+        if text is not None and "\0" in text:
+            report.add(where, "a path cannot hold a NUL.", text)
 
 
 def _prepare(data: dict[str, Any], report: Report) -> None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config import dump, load
@@ -46,6 +48,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / "broken.yaml").write_text("name: data\n  task: [binary\n")
     (directory / "typo.yaml").write_text(CONFIG + "train: {batchsize: 64}\n")
     (directory / "gone.yaml").write_text(CONFIG.replace("data.csv", "gone.csv"))
+    (directory / "lacks.csv").write_text("size,color,late\n1,red,0\n")
+    pq.write_table(pa.table({"size": [1.0], "color": ["red"], "late": [0]}), directory / "lacks.parquet")
+    (directory / "lacks.yaml").write_text(CONFIG.replace("data.csv", "lacks.csv"))
+    (directory / "parquet.yaml").write_text(CONFIG.replace("data.csv", "lacks.parquet"))
     (directory / "header.csv").write_text("size,colour,late\n")
     (directory / "latin.csv").write_bytes(b"size,late\n" + b"1.5,0\n" * 200_000 + b"caf\xe9,1\n")
     (directory / "empty").mkdir()
@@ -81,6 +87,10 @@ def tandem(place: Path, *arguments: str) -> tuple[int, list[str], str, str]:
         ("run data.yaml --set train.epochs", "CONFIG-003", "key=value", "--set train.epochs=3"),
         ("run gone.yaml", "INGEST-002", "gone.csv", "data.path"),
         ("run gone.yaml --dry-run", "INGEST-002", "gone.csv", "data.path"),
+        ("run lacks.yaml --dry-run", "INGEST-008", "`colour`", "nearest: `color`"),
+        ("run lacks.yaml", "INGEST-008", "`colour`", "nearest: `color`"),
+        ("run parquet.yaml --dry-run", "INGEST-008", "`colour`", "nearest: `color`"),
+        ("run data.yaml --set model.deep.hidden=[0]", "CONFIG-004", "--set model.deep.hidden=[0]", ">= 1"),
         ("run data.yaml --root /proc/nowhere", "CLI-002", "/proc/nowhere", "path"),
         ("resume 1999", "RUN-001", "1999", "tandem runs list"),
         ("runs show 1999", "RUN-001", "1999", "tandem runs list"),
@@ -122,6 +132,10 @@ def test_an_existing_file_is_replaced_when_asked_for(place: Path) -> None:
     assert (status, told.strip()) == (0, "")
     assert "tandem run new.yaml" in output
     assert tandem(place, *["init", "data.csv", "--label", "late", "-o", "new.yaml", "--force"])[0] == 0
+
+
+def test_equal_configs_are_said_to_be_equal(place: Path) -> None:
+    assert tandem(place, "config", "diff", "data.yaml", "data.yaml")[2] == "no difference\n"
 
 
 def test_runs_that_are_damaged_or_killed_do_not_hide_the_others(tmp_path: Path) -> None:

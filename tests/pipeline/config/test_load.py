@@ -141,6 +141,11 @@ def test_a_problem_of_an_override_names_the_override() -> None:
     )
 
 
+def test_a_problem_inside_an_override_names_it_and_not_a_line_of_the_file() -> None:
+    (problem,) = changed("label={column: late, classes: [a, a]}").values()
+    assert problem.text().startswith("label.classes.1 (--set label=")
+
+
 @pytest.mark.parametrize(
     ("assignment", "path"),
     [

@@ -86,7 +86,11 @@ def test_text_reads_back_to_the_same_config(config: Config) -> None:
 
 @hypothesis.settings(max_examples=100, deadline=None)
 @hypothesis.given(
-    st.recursive(st.one_of(names, st.integers(), finite, st.booleans(), st.none()), st.lists, max_leaves=5)
+    st.recursive(
+        st.one_of(names, st.integers(-(2**63), 2**63 - 1), finite, st.booleans(), st.none()),
+        st.lists,
+        max_leaves=5,
+    )
 )
 def test_one_line_is_one_line_and_reads_back(value: Any) -> None:
     from pipeline.config.reader import read_value
