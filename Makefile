@@ -11,7 +11,7 @@ export UV_COMPILE_BYTECODE := 1
 export UV_PYTHON_DOWNLOADS := never
 export TF_CPP_MIN_LOG_LEVEL := 2
 
-.PHONY: install demo test soak lint format bench docs docs-full screenshot browser clean
+.PHONY: install demo test soak lint format audit bench peers docs docs-full screenshot browser clean
 
 install: .venv/.synced ## the environment, from uv.lock
 
@@ -49,8 +49,17 @@ docs: install ## the generated pages
 docs-full: install ## every command of the README, on all rows
 	$(RUN)/python -m pytest tests/contract/test_readme.py --all-rows
 
-bench: install ## every table of docs/benchmarks.md
+audit: install ## locked dependencies against an advisory service; status 2 if none is reachable
+	@test -x .tools/audit/bin/pip-audit || { $(PYTHON) -m venv .tools/audit && \
+	  .tools/audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.7'; }
+	@$(UV) export --frozen --quiet --no-hashes --no-emit-project | $(RUN)/python tests/audit.py .tools/audit/bin/pip-audit
+
+bench: install ## every table of docs/benchmarks.md, beside the stored figures
 	$(RUN)/python -m benchmarks
+
+peers: install ## PyTorch and others that the training benchmark compares with, in an environment of their own
+	$(PYTHON) -m venv .tools/peers
+	.tools/peers/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 
 browser: ## headless Chromium, for the browser tests and the screenshot (Debian)
 	apt-get update -qq && apt-get install -y -qq chromium

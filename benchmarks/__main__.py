@@ -1,22 +1,63 @@
-"""Every table of docs/benchmarks.md, one after the other: `python -m benchmarks`."""
+"""Every table of docs/benchmarks.md, one after the other, and how its figures compare with the stored run.
+
+    python -m benchmarks [NAME ...] [--output FILE] [--store]
+
+Each benchmark runs in a process of its own. Ends with status 1 if one fails or a promise is not kept.
+"""
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 from pathlib import Path
 
-from benchmarks import commands, demo, quality, sparse_updates, stock_graph
+from benchmarks import record
+from benchmarks.apart import apart
 
-VARIANTS = sorted((quality.FLIGHTS.parent / "variants").glob("*.yaml"))
+VARIANTS = Path(__file__).resolve().parent.parent / "examples" / "flights" / "variants"
+# Module and arguments by name, in the order of the page.
+BENCHMARKS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "commands": ("commands", ()),
+    "start_up": ("start_up", ()),
+    "demo": ("demo", ()),
+    "stock_graph": ("stock_graph", ()),
+    "scale": ("scale", ()),
+    "quality": ("quality", ()),
+    **{f"quality/{file.stem}": ("quality", (str(file),)) for file in sorted(VARIANTS.glob("*.yaml"))},
+    "training": ("training", ()),
+    "sparse_updates": ("sparse_updates", ()),
+}
 
-for benchmark, arguments in (
-    (commands, []),
-    (demo, []),
-    (stock_graph, []),
-    (quality, []),
-    *((quality, [str(variant)]) for variant in VARIANTS),
-    (sparse_updates, []),
-):
-    title = str(benchmark.__doc__).splitlines()[0]
-    named = f" ({', '.join(Path(argument).name for argument in arguments)})" if arguments else ""
-    print(f"\n{title}{named}\n", flush=True)
-    benchmark.main(arguments)
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs benchmarks and tells how they compare; the exit status."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"all by default: {', '.join(BENCHMARKS)}")
+    parser.add_argument("--output", type=Path, default=Path(".tandem/bench.json"), help="the figures as JSON")
+    parser.add_argument("--store", action="store_true", help="replace the stored figures of these benchmarks")
+    given = parser.parse_args(arguments)
+    unknown = [name for name in given.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"expected names of {', '.join(BENCHMARKS)}. Received: {', '.join(unknown)}")
+    now: record.Records = {}
+    failed = []
+    for name in given.names or BENCHMARKS:
+        begun = record.begin()
+        try:
+            figures = apart(*BENCHMARKS[name])
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the others go on
+            failed.append(f"{name}: {type(error).__name__}: {error}")
+            continue
+        now[name] = dataclasses.replace(begun, figures=figures)
+        record.write(now, given.output)
+    stored = record.read(record.STORED)
+    print("\nBeside the stored run\n", *record.comparison(stored, now), sep="\n")
+    if given.store:
+        record.write({**stored, **now}, record.STORED)
+    problems = [f"not kept: {line}" for line in record.broken(now)] + [f"failed: {line}" for line in failed]
+    print("", *(problems or ["every promise is kept"]), f"figures: {given.output}", sep="\n")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

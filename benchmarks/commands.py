@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks import machine
 from benchmarks.quality import FLIGHTS
+from benchmarks.record import Figure
 
 RUNS = 9
 # What is typed, the exit status it must have, and the most seconds promised.
@@ -39,11 +40,12 @@ def seconds(words: list[str], status: int, place: Path) -> float:
     return taken
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Prints the table."""
+def main(arguments: list[str] | None = None) -> list[Figure]:
+    """Prints the table; the seconds of each command."""
     argparse.ArgumentParser(description=str(__doc__).splitlines()[0]).parse_args(arguments)
     print(machine.line())
     print(f"{'command':<40} {'seconds':>8} {'promised':>9} {'of it':>6}")
+    figures = []
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         (place / "flights.yaml").write_text(FLIGHTS.read_text())
@@ -53,6 +55,8 @@ def main(arguments: list[str] | None = None) -> None:
             seconds(words, status, place)
             median = statistics.median(seconds(words, status, place) for _ in range(RUNS))
             print(f"tandem {line:<33} {median:8.2f} {most:9.1f} {median / most:6.0%}")
+            figures.append(Figure(f"tandem {line}", median, "s", limit=most))
+    return figures
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import version
+from typing import Any
 
 import psutil
 
@@ -19,12 +20,23 @@ LIBRARIES = (
 )
 
 
+def facts() -> dict[str, Any]:
+    """Cores, memory, kind of processor, load, and versions by name; flat."""
+    return {
+        "cores": psutil.cpu_count(),
+        "GiB": round(psutil.virtual_memory().total / 2**30),
+        "processor": platform.machine(),
+        "load": round(os.getloadavg()[0], 1),
+        "Python": platform.python_version(),
+        **{name: version(name) for name in LIBRARIES},
+    }
+
+
 def line() -> str:
-    """Cores, memory, load and versions, on one line."""
-    versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    memory = psutil.virtual_memory().total / 2**30
-    load = os.getloadavg()[0]
+    """The facts on one line."""
+    told = facts()
+    versions = ", ".join(f"{name} {told[name]}" for name in ("Python", *LIBRARIES))
     return (
-        f"{psutil.cpu_count()} cores, {memory:.0f} GiB, {platform.machine()}, load {load:.1f} at the start, "
-        f"Python {platform.python_version()}, {versions}"
+        f"{told['cores']} cores, {told['GiB']} GiB, {told['processor']}, load {told['load']} at the start, "
+        f"{versions}"
     )

@@ -7,7 +7,8 @@ the small and the large table get the same work and differ in memory only. `gath
 kernel` both run on the output of `distinct_rows`, whose time is in theirs; a star marks what the project's
 optimizers do. In each round every update runs once, in an order drawn anew; Keras' pass over the whole large
 table leaves the processor's cache cold for whatever follows it. Medians of the rounds after warm-up; one
-thread.
+thread. The limit is the time to read and write the rows of the table and of its slots, in whole lines of 64
+bytes, at the bandwidth of copying memory.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks import machine
+from benchmarks.record import Figure
+from benchmarks.training import limits
 from trainer.optimizers import FTRL, AdaGrad
 from trainer.optimizers.rows import RowOptimizer
 
@@ -29,6 +32,7 @@ BATCH = 512 * 30
 SMALL, LARGE = 10_000, 2_000_000
 ROUNDS = {SMALL: 60, LARGE: 50}
 WARM_UP = 2
+LINE_BYTES = 64
 RATE, ACCUMULATOR, EPSILON, L1, L2 = 0.05, 0.1, 1e-7, 0.001, 0.001
 
 Update = Callable[[tf.Tensor, tf.Tensor], None]
@@ -87,6 +91,7 @@ ADAGRADS = (
     lambda: FusedAdaGrad(RATE, ACCUMULATOR, EPSILON),
     lambda: keras.optimizers.Adagrad(RATE, ACCUMULATOR, EPSILON),
 )
+SLOTS = {"FTRL": FTRL.slot_names, "AdaGrad": AdaGrad.slot_names}
 # Name, width of a row, the optimizer in each of the ways, and which way is ours.
 CASES = (("FTRL", 1, FTRLS, 1), ("FTRL", 16, FTRLS, 0), ("AdaGrad", 16, ADAGRADS, 0))
 
@@ -121,20 +126,32 @@ def milliseconds(
     return [statistics.median(times) for times in taken]
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Prints the table."""
+def limit_milliseconds(rows: int, width: int, arrays: int, bytes_per_second: float) -> float:
+    """Least time to read and write the distinct rows of a batch in so many arrays of `rows` rows."""
+    moved = min(rows * 4 * width, BATCH // 2 * max(LINE_BYTES, 4 * width))
+    return 1e3 * 2 * arrays * moved / bytes_per_second
+
+
+def main(arguments: list[str] | None = None) -> list[Figure]:
+    """Prints the table; how ours compare with Keras'."""
     argparse.ArgumentParser(description=str(__doc__).splitlines()[0]).parse_args(arguments)
     print(machine.line())
     tf.get_logger().setLevel("ERROR")  # functions from one line look like retracing
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+    bandwidth = limits.turns(1, [])(0)["copy"]
     print(f"{BATCH:,} row gradients, median ms of {ROUNDS[SMALL]} and {ROUNDS[LARGE]} calls, * ours")
-    print(f"{'':<35}" + "".join(f"{way:>21}" for way in WAYS))
+    print(f"{'':<35}" + "".join(f"{way:>21}" for way in WAYS) + f"{'limit':>8}")
+    figures = []
     for name, width, makers, ours in CASES:
         for rows in (SMALL, LARGE):
             times = milliseconds(makers, rows, width)
             shown = [f"{time_:.2f}{'*' if way == ours else ' '}" for way, time_ in enumerate(times)]
-            print(f"{f'{name}, width {width}, {rows:,} rows':<35}" + "".join(f"{text:>21}" for text in shown))
+            case = f"{name}, width {width}, {rows:,} rows"
+            least = limit_milliseconds(rows, width, 1 + len(SLOTS[name]), bandwidth)
+            print(f"{case:<35}" + "".join(f"{text:>21}" for text in shown) + f"{least:8.2f}")
+            figures.append(Figure(f"Keras' to ours, {case}", times[-1] / times[ours], "times", "higher"))
+    return figures
 
 
 if __name__ == "__main__":

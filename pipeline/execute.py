@@ -29,6 +29,7 @@ from pipeline.runs.store import Run, RunStore, now
 from pipeline.view.build import view
 from trainer.checkpoints import discard
 from trainer.errors import TandemError
+from trainer.storage import remove_unfinished
 
 EXIT_STATUS = {"pushed": 0, "not_blessed": 3}
 
@@ -42,12 +43,14 @@ class Result:
         summary: content of `summary.json`.
         view: what the report shows.
         exit_status: `0` pushed, `3` not blessed, `2` bad config or data, `1` failure, `130` interrupted.
+        report_written: whether the report is on disk; it decides nothing else.
     """
 
     run: Run
     summary: dict[str, Any]
     view: dict[str, Any]
     exit_status: int
+    report_written: bool
 
 
 def execute(
@@ -79,6 +82,8 @@ def execute(
             run = RunStore(root).create(text, config_directory, typed)
         works_on(run.run_id)
         watcher.run_started(run.run_id)
+        for directory in (run.directory, *(root.schema / config.name).glob("*")):
+            remove_unfinished(directory)
         attempt = 1 + sum(event["event"] == "run_started" for event in run.events())
         run.event("run_started", name=config.name, attempt=attempt)
         began, started = time.monotonic(), now()
@@ -120,9 +125,9 @@ def execute(
             # The summary first: it tells what happened even where the rest cannot be written.
             run.write_summary(summary)
             run.event("run_finished", status=summary["status"])
-            _write_report(run, shown)
+            written = _write_report(run, shown)
     status = outcome.error.exit_status if outcome.error else EXIT_STATUS[summary["status"]]
-    return Result(run, summary, shown, status)
+    return Result(run, summary, shown, status, written)
 
 
 def _discard_checkpoints(outcome: Outcome, directory: Path) -> None:
@@ -133,12 +138,14 @@ def _discard_checkpoints(outcome: Outcome, directory: Path) -> None:
             discard(directory / name)
 
 
-def _write_report(run: Run, shown: dict[str, Any]) -> None:
+def _write_report(run: Run, shown: dict[str, Any]) -> bool:
     try:
         run.write_view(shown)
         page.write(shown, run.report_path)
     except Exception:  # noqa: BLE001 - the run itself is over and told
-        logging.exception("The report could not be written; `tandem report` writes it again.")
+        logging.exception("The report could not be written.")
+        return False
+    return True
 
 
 def _status(outcome: Outcome, run: Run, root: Root, push: dict[str, Any]) -> dict[str, Any]:

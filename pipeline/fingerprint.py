@@ -14,13 +14,13 @@ from pathlib import Path
 
 _PROJECT = Path(__file__).resolve().parent.parent
 # What every step of ours imports; stock steps do without.
-_SHARED = ("components/adapter.py", "trainer/errors.py", "trainer/storage.py")
+_SHARED = ("components/adapter.py", "trainer/errors.py", "trainer/faults.py", "trainer/storage.py")
 # What `import trainer.export` runs.
 _EXPORT = ("trainer/export", "trainer/data", "trainer/spec.py")
 
 SOURCES: dict[str, tuple[str, ...]] = {
     "ingest": (*_SHARED, "components/ingest"),
-    "statistics": (),
+    "statistics": (*_SHARED, "components/statistics"),
     "schema": (*_SHARED, "components/schema"),
     "validator": (),
     "check": (*_SHARED, "components/check", "components/schema/core.py"),
@@ -67,7 +67,16 @@ _EXPORT_LIBRARIES = ("tensorflow", "keras", "numpy", "protobuf")
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "ingest": ("tfx", "google-crc32c", "numpy", "pyarrow", "tfx-bsl", "apache-beam"),
-    "statistics": ("tfx", "tensorflow-data-validation", "numpy", "pyarrow", "tfx-bsl", "apache-beam"),
+    "statistics": (
+        "tfx",
+        "tensorflow-data-validation",
+        "tensorflow-metadata",
+        "tensorflow",
+        "numpy",
+        "pyarrow",
+        "tfx-bsl",
+        "apache-beam",
+    ),
     "schema": ("tfx", "tensorflow-data-validation", "tensorflow-metadata", "protobuf"),
     "validator": ("tfx", "tensorflow-data-validation", "tensorflow-metadata"),
     "check": ("tfx", "tensorflow-data-validation", "tensorflow-metadata", "numpy", "protobuf"),

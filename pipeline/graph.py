@@ -8,8 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tfx import v1 as tfx  # isort: skip  # prepares the modules that TFDV imports
-import tensorflow_data_validation as tfdv
+from tfx import v1 as tfx
 from tfx.dsl.components.base.base_component import BaseComponent
 
 from components.baseline.component import Baseline
@@ -25,6 +24,7 @@ from components.push.state import registry_state, warm_start_from
 from components.schema.component import Schema
 from components.schema.core import KeptSchemas
 from components.score.component import Score
+from components.statistics.component import Statistics
 from components.train.component import Train
 from pipeline import plan
 from pipeline.config import Config
@@ -80,11 +80,11 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
     run_print = _digest([config.model_dump(mode="json"), data_print, prints])
     serving = root.serving_of(config.push.directory, config_directory)
     state = registry_state(serving, config.name, root.registry, run_print)
-    check = _text(config.check.model_dump(mode="json"))
+    inferred_with = _text(plan.schema_arguments(config))
     label, task = config.label.column, config.task
     kept = KeptSchemas(root.schema / config.name)
     origin = _digest(
-        [arguments, data_print, plan.columns(config), label, check]
+        [arguments, data_print, plan.columns(config), label, inferred_with]
         + [prints[step] for step in ("ingest", "statistics", "schema")]
     )
 
@@ -98,18 +98,14 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
         fingerprint=prints["ingest"],
     ).with_id("ingest")
     examples = ingest.outputs["examples"]
-    statistics = _stock(
-        tfx.components.StatisticsGen(
-            examples=examples, stats_options=tfdv.StatsOptions(num_quantiles_histogram_buckets=QUANTILES)
-        ),
-        "statistics",
-        prints,
+    statistics = Statistics(examples=examples, quantiles=QUANTILES, fingerprint=prints["statistics"]).with_id(
+        "statistics"
     )
     schema = Schema(
         statistics=statistics.outputs["statistics"],
         columns=_text(plan.columns(config)),
         label=label,
-        check=check,
+        check=inferred_with,
         directory=str(root.schema / config.name),
         version=kept.version(),
         state=kept.state(kept.version(), origin),
@@ -126,7 +122,7 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
         statistics=statistics.outputs["statistics"],
         anomalies=validator.outputs["anomalies"],
         schema=schema.outputs["schema"],
-        check=check,
+        check=_text(config.check.model_dump(mode="json")),
         label=label,
         time_column=config.data.time_column or "",
         previous_statistics=previous_statistics(root, config.name, data_print),

@@ -66,6 +66,14 @@ def ingest_arguments(config: Config, folder: Path) -> Json:
     }
 
 
+def schema_arguments(config: Config) -> Json:
+    """The fields of `check` that a schema is inferred with; the others leave the training cached."""
+    return {
+        "min_domain_mass": config.check.min_domain_mass,
+        "max_missing_increase": config.check.max_missing_increase,
+    }
+
+
 def columns(config: Config) -> dict[str, str]:
     """Storage of every ingested column, `string`, `float` or `int64`, in name order.
 

@@ -123,18 +123,23 @@ def raw_columns(directory: Path) -> dict[str, str]:
     Raises:
         TandemError: `PREDICT-001` if it has no signature `predict`.
     """
+    from google.protobuf.message import DecodeError
     from tensorflow.core.framework import types_pb2
     from tensorflow.core.protobuf import saved_model_pb2
 
     storage = {types_pb2.DT_STRING: "bytes", types_pb2.DT_FLOAT: "float", types_pb2.DT_INT64: "int64"}
-    saved = saved_model_pb2.SavedModel.FromString((directory / "saved_model.pb").read_bytes())
-    for graph in saved.meta_graphs:
-        if "predict" in graph.signature_def:
-            inputs = graph.signature_def["predict"].inputs
-            return {name: storage[info.dtype] for name, info in sorted(inputs.items())}
+    cause = ""
+    try:
+        saved = saved_model_pb2.SavedModel.FromString((directory / "saved_model.pb").read_bytes())
+        for graph in saved.meta_graphs:
+            if "predict" in graph.signature_def:
+                inputs = graph.signature_def["predict"].inputs
+                return {name: storage[info.dtype] for name, info in sorted(inputs.items())}
+    except (OSError, DecodeError, KeyError) as error:
+        cause = f": {error!r}"
     raise TandemError(
         "PREDICT-001",
-        f"Expected a model with the signature `predict`. Received: {directory}",
+        f"Expected a model with the signature `predict`. Received: {directory}{cause}",
         "Give a version that `tandem run` pushed.",
         exit_status=2,
     )

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         try:
             content = json.loads(Path(arguments[1]).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise TandemError(
                 "TRAIN-402",
                 f"The specification must be a readable JSON file. Received: {arguments[1]} ({error})",

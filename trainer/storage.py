@@ -10,9 +10,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from trainer.faults import point
+
+_UNFINISHED = ".unfinished"
+
 
 def fsync_directory(path: Path) -> None:
     """Makes renames inside `path` durable."""
+    point("storage.fsync_directory", path)
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -23,19 +28,29 @@ def fsync_directory(path: Path) -> None:
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Writes `content` to `path` so that a reader sees the old file or the whole new one."""
     data = content.encode() if isinstance(content, str) else content
+    point("storage.open", path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, temporary = tempfile.mkstemp(_UNFINISHED, f".{path.name}.", path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
+            point("storage.write", path, Path(temporary))
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
+        point("storage.replace", path)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
     fsync_directory(path.parent)
+
+
+def remove_unfinished(directory: Path) -> None:
+    """Removes what killed processes left of `write_atomic`; nothing else may write in `directory` now."""
+    for path in directory.glob(f".*{_UNFINISHED}"):
+        point("storage.remove_unfinished")
+        path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -76,6 +91,7 @@ def copy_tree(source: Path, destination: Path) -> None:
     Raises:
         OSError: if `destination` exists or a file operation fails; what was copied so far stays.
     """
+    point("storage.copy_tree", destination)
     destination.mkdir(parents=True)
     for folder, folders, names in os.walk(source, onerror=_reraise):
         target = destination / Path(folder).relative_to(source)
@@ -85,6 +101,7 @@ def copy_tree(source: Path, destination: Path) -> None:
             with (Path(folder) / name).open("rb") as reader, (target / name).open("xb") as writer:
                 shutil.copyfileobj(reader, writer, 1 << 20)
                 writer.flush()
+                point("storage.copy", name, target / name)
                 os.fsync(writer.fileno())
         fsync_directory(target)
 

@@ -12,6 +12,7 @@ from absl import logging
 from components.push import manifest, registry
 from trainer import storage
 from trainer.errors import TandemError
+from trainer.faults import point
 
 _ATTEMPTS = 3
 
@@ -84,6 +85,7 @@ def choose(
         choice = Choice(True, blessed.version, incomparable=f"version {blessed.version} {why}")
         logging.warning("The blessed model cannot be compared: %s.", choice.incomparable)
         break
+    point("baseline.write")
     shutil.rmtree(destination, ignore_errors=True)
     export_prior(destination)
     return choice
@@ -92,4 +94,5 @@ def choose(
 def _copy(version: Path, destination: Path) -> None:
     storage.copy_tree(version, destination)
     manifest.verify(destination)
+    point("baseline.copied")
     (destination / manifest.FILE_NAME).unlink()

@@ -42,13 +42,16 @@ class Executor(BaseExecutor):
         model.set_string_custom_property("incomparable", choice.incomparable)
 
 
+_UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+
+
 def _read_training(path: Path) -> tuple[FeatureSpec, LabelStatistics]:
     try:
         training = json.loads(path.read_bytes())
         known = {field.name for field in dataclasses.fields(LabelStatistics)}
         statistics = {key: value for key, value in training["label_statistics"].items() if key in known}
         return FeatureSpec.from_json(training["feature_spec"]), LabelStatistics.from_json(statistics)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, TandemError) as error:
+    except (*_UNREADABLE, TandemError) as error:
         raise TandemError(
             "BASELINE-001",
             f"Expected feature_spec and label_statistics in {path}. Received: error={error!r}",

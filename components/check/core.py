@@ -8,6 +8,7 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
+from components.check.breaks import copies, row_count, strangers, strays, stuck
 from components.check.drift import Statistics, distances, outliers
 
 
@@ -72,8 +73,8 @@ def examine(
             `""`: none.
 
     Returns:
-        Everything found; error-level anomalies of `train` and `eval`, exceeded limits, too few rows in them
-        and a constant label are errors.
+        Everything found; error-level anomalies of `train` and `eval`, exceeded limits, too few rows in them,
+        a constant label, and columns that broke since the span before are errors.
     """
     found = [entry for split, items in sorted(anomalies.items()) for entry in _anomalies(split, items)]
     # The validation split is a small share of the rows that training comes from: it differs by chance.
@@ -106,6 +107,9 @@ def examine(
         for entry in drift
         if entry["verdict"] == "fail"
     ]
+    if check["breaks"] and "train" in statistics and "eval" in statistics and previous is not None:
+        splits = statistics["train"], statistics["eval"]
+        errors += _broken(previous, splits, check, label, time_column)
     if "train" in statistics:
         errors += _constant_label(statistics["train"], label)
         warnings += [
@@ -116,9 +120,38 @@ def examine(
     return Findings(tuple(errors), tuple(warnings), tuple(found), tuple(drift))
 
 
+def _broken(
+    previous: Statistics,
+    splits: tuple[Statistics, Statistics],
+    check: Mapping[str, Any],
+    label: str,
+    time_column: str,
+) -> Iterable[str]:
+    train = splits[0]
+    for name, share, edge in strays(previous, train, check["outlier_iqr"], label):
+        if name != time_column:
+            yield (
+                f"column '{name}': {share:.0%} of the numbers lie at {edge:g} and further out, far beyond "
+                "all that the run before had; is the unit another one?"
+            )
+    for name, values in stuck(previous, train):
+        if name not in (label, time_column):
+            yield (
+                f"column '{name}' has few values only, {', '.join(values[:3])}{', ...' * (len(values) > 3)}; "
+                f"none had 1/{2 * len(values)} of the rows before"
+            )
+    for name, share in strangers(previous, train, check["min_domain_mass"]):
+        yield (
+            f"column '{name}': {share:.0%} of the rows have frequent texts that the run before did not have; "
+            f"expected at most {1 - check['min_domain_mass']:.0%}"
+        )
+    for name in copies(previous, splits, label):
+        if name != time_column:
+            yield f"column '{name}' has become a copy of the label '{label}', which no served row can have"
+
+
 def _rows(statistics: Mapping[str, Statistics], split: str) -> int:
-    found = statistics[split].datasets if split in statistics else ()
-    return max((int(dataset.num_examples) for dataset in found), default=0)
+    return row_count(statistics[split]) if split in statistics else 0
 
 
 def _constant_label(train: Statistics, label: str) -> list[str]:

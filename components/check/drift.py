@@ -32,19 +32,20 @@ def features(statistics: Statistics) -> dict[str, Feature]:
     return {f.name or f.path.step[0]: f for dataset in statistics.datasets for f in dataset.features}
 
 
-def _shares(feature: Feature) -> dict[str, float]:
+def shares(feature: Feature) -> dict[str, float]:
+    """Share of each of the most frequent texts in the rows that have one."""
     counts = {bucket.label: bucket.sample_count for bucket in feature.string_stats.rank_histogram.buckets}
     total = feature.string_stats.common_stats.num_non_missing
     return {label: count / total for label, count in counts.items()} if total else {}
 
 
 def _infinity_norm(old: Feature, new: Feature) -> float:
-    a, b = _shares(old), _shares(new)
+    a, b = shares(old), shares(new)
     return max((abs(a.get(key, 0.0) - b.get(key, 0.0)) for key in a.keys() | b.keys()), default=0.0)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Cumulative:
+class Cumulative:
     """Distribution of a number: at each of the rising `values`, the share of rows below and up to it."""
 
     edges: np.ndarray
@@ -69,7 +70,8 @@ class _Cumulative:
         return np.repeat(self.values, 2), np.stack([self.below, self.upto], axis=1).ravel()
 
 
-def _cumulative(feature: Feature) -> _Cumulative | None:
+def cumulative(feature: Feature) -> Cumulative | None:
+    """Distribution of a number from its quantiles; `None` without any."""
     for histogram in feature.num_stats.histograms:
         if histogram.type == statistics_pb2.Histogram.QUANTILES and histogram.buckets:
             edges = np.array([histogram.buckets[0].low_value, *(b.high_value for b in histogram.buckets)])
@@ -83,11 +85,11 @@ def _cumulative(feature: Feature) -> _Cumulative | None:
                 # An edge that comes twice is a frequent value: it has all rows above the edge before it.
                 below = np.where(repeats > 1, np.concatenate([[0.0], upto[:-1]]), upto)
                 below[0] = 0.0
-                return _Cumulative(edges, values, below, upto)
+                return Cumulative(edges, values, below, upto)
     return None
 
 
-def _cells(feature: _Cumulative, old: _Cumulative) -> np.ndarray:
+def _cells(feature: Cumulative, old: Cumulative) -> np.ndarray:
     """Shares of the rows in cells that the deciles of `old` bound; a frequent value is a cell of its own."""
     deciles, repeats = np.unique(old.edges[:: max(1, (len(old.edges) - 1) // _CELLS)], return_counts=True)
     cuts = [0.0]
@@ -98,13 +100,13 @@ def _cells(feature: _Cumulative, old: _Cumulative) -> np.ndarray:
 
 
 def _jensen_shannon(old: Feature, new: Feature) -> float | None:
-    one, other = _cumulative(old), _cumulative(new)
+    one, other = cumulative(old), cumulative(new)
     if one is None or other is None:
         return None
-    shares = _cells(one, one), _cells(other, one)
-    mean = (shares[0] + shares[1]) / 2
+    both = _cells(one, one), _cells(other, one)
+    mean = (both[0] + both[1]) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        parts = [np.where(share > 0, share * np.log2(share / mean), 0.0).sum() for share in shares]
+        parts = [np.where(share > 0, share * np.log2(share / mean), 0.0).sum() for share in both]
     return float(np.clip(sum(parts) / 2, 0.0, 1.0))
 
 
@@ -116,13 +118,19 @@ def distances(old: Statistics, new: Statistics) -> Iterator[Distance]:
     """
     before, after = features(old), features(new)
     for name in before.keys() & after.keys():
-        one, other = before[name], after[name]
-        if one.HasField("string_stats") and other.HasField("string_stats"):
-            yield Distance(name, "infinity norm", _infinity_norm(one, other))
-        elif one.HasField("num_stats") and other.HasField("num_stats"):
-            value = _jensen_shannon(one, other)
-            if value is not None:
-                yield Distance(name, "Jensen-Shannon", value)
+        value = distance(before[name], after[name])
+        if value is not None:
+            text = before[name].HasField("string_stats")
+            yield Distance(name, "infinity norm" if text else "Jensen-Shannon", value)
+
+
+def distance(old: Feature, new: Feature) -> float | None:
+    """Distance of one column, see `distances`; `None` when its type changed or it has no values."""
+    if old.HasField("string_stats") and new.HasField("string_stats"):
+        return _infinity_norm(old, new)
+    if old.HasField("num_stats") and new.HasField("num_stats"):
+        return _jensen_shannon(old, new)
+    return None
 
 
 def outliers(statistics: Statistics, limit: float) -> Iterator[tuple[str, float, float, float]]:
@@ -135,10 +143,10 @@ def outliers(statistics: Statistics, limit: float) -> Iterator[tuple[str, float,
         Tuples of column, the extreme value, first and third quartile.
     """
     for name, feature in features(statistics).items():
-        numbers, cumulative = feature.num_stats, _cumulative(feature)
-        if cumulative is None:
+        numbers, line = feature.num_stats, cumulative(feature)
+        if line is None:
             continue
-        low, high = cumulative.quantile(0.25), cumulative.quantile(0.75)
+        low, high = line.quantile(0.25), line.quantile(0.75)
         for value in dict.fromkeys((numbers.min, numbers.max)):
             if low < high:
                 far = value < low - limit * (high - low) or value > high + limit * (high - low)
@@ -146,6 +154,18 @@ def outliers(statistics: Statistics, limit: float) -> Iterator[tuple[str, float,
                 far = low == 0 and value != 0 and abs(value) > limit * _size_of_others(numbers, value)
             if far:
                 yield name, float(value), low, high
+
+
+def bounds(feature: Feature, limit: float) -> tuple[float, float] | None:
+    """Numbers between which none is an outlier, see `outliers`; `None` where they are not looked for."""
+    line = cumulative(feature)
+    if line is None:
+        return None
+    low, high = line.quantile(0.25), line.quantile(0.75)
+    if low == high != 0:
+        return None
+    width = limit * (high - low if low < high else _size_of_others(feature.num_stats, 0.0))
+    return low - width, high + width
 
 
 def _size_of_others(numbers: statistics_pb2.NumericStatistics, value: float) -> float:

@@ -66,7 +66,8 @@ class Executor(BaseExecutor):
                 f"Expected data that is fit to train on. Received: {listed}"
                 + (f"; {more} more" if more > 0 else ""),
                 "Correct the data; if it is the kept schema that should change, look at "
-                "`tandem schema diff CONFIG` and keep the new one with `tandem schema accept CONFIG`.",
+                "`tandem schema diff CONFIG` and keep the new one with `tandem schema accept CONFIG`; if a "
+                "column is meant to differ from the run before, run once with `--set check.breaks=false`.",
                 exit_status=2,
             )
         # Not before: a schema inferred from refused data would judge the corrected ones.

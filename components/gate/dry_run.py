@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,8 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import trainer
+from trainer.errors import TandemError
+from trainer.faults import point
 
 MODULE = "trainer.export.dry_run"
+# Ends that tell of the machine and not of the model: files that cannot be written, somebody's kill.
+_NOT_THE_MODEL = (os.EX_IOERR, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT)
 
 
 def dry_run(
@@ -30,11 +35,16 @@ def dry_run(
 
     Returns:
         `(result, "")`, or `(None, reason)` when it ended badly, took too long or wrote nothing readable.
+
+    Raises:
+        TandemError: `GATE-001` if it could not start, could not write, or was ended by somebody: that says
+            nothing about the model, so it is no decision.
     """
     start = list(command) or [sys.executable, "-m", MODULE]
     # The package may be imported from a source tree that only this process has on its path.
     source = str(Path(next(iter(trainer.__path__))).parent)
     path = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH", "")) if part)
+    point("gate.dry_run")
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "dry_run.json"
         try:
@@ -50,14 +60,24 @@ def dry_run(
         except subprocess.TimeoutExpired:
             return None, f"the dry run took longer than {timeout_seconds:g} seconds"
         except OSError as error:
-            return None, f"the dry run could not start: {error}"
+            raise _undecided(str(error)) from error
         if done.returncode != 0:
             lines = done.stderr.strip().splitlines() or ["no message"]
+            if done.returncode in _NOT_THE_MODEL:
+                raise _undecided(f"status {done.returncode}: {lines[-1]}")
             return None, f"the dry run ended with status {done.returncode}: {lines[-1]}"
         try:
             result = json.loads(output.read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             return None, f"the dry run left no readable result: {error}"
     if not isinstance(result, dict):
         return None, "the dry run left no readable result: not a mapping"
     return result, ""
+
+
+def _undecided(cause: str) -> TandemError:
+    return TandemError(
+        "GATE-001",
+        f"Expected the dry run of the model to come to its end. Received: {cause}",
+        "See that there is memory and disk space, then go on with the run.",
+    )

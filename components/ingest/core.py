@@ -24,6 +24,7 @@ from components.ingest.problems import data_error, missing_columns
 from components.ingest.report import IngestReport
 from components.ingest.sources import Source
 from components.ingest.splitting import SPLITS, TimeCounts
+from trainer.faults import point
 from trainer.storage import fsync_directory
 
 MAX_GROUPS: Final = 32
@@ -84,6 +85,7 @@ def _sources(data: Mapping[str, Any], base: Path, work: Path) -> Selected:
     if data["path"]:
         raise data_error("INGEST-001", "expected one of `data.path` and `data.prepare`. Received: both.")
     prepared = work / "prepared"
+    point("ingest.prepare")
     prepared.mkdir()
     prepare(data["prepare"], base, prepared)
     split = dict(data["split"])
@@ -121,7 +123,9 @@ def _publish_shards(
         if not paths:
             paths = [work / f"empty-{name}"]
             paths[0].write_bytes(compress(b"", mtime=0) if gzip else b"")
+            point("ingest.write_empty", paths[0], paths[0])
         directory = target / f"Split-{name}"
+        point("ingest.publish_split", directory)
         directory.mkdir()
         for number, path in enumerate(paths):
             final = f"data_tfrecord-{number:05d}-of-{len(paths):05d}" + (".gz" if gzip else "")
@@ -139,6 +143,7 @@ def _ingest(
     tasks = []
     for number, group in enumerate(_groups(len(sources))):
         directory = work / f"group-{number:05d}"
+        point("ingest.begin_group", directory)
         directory.mkdir()
         files = tuple(sources[i] for i in group)
         starts = tuple(first_rows[i] for i in group)
@@ -209,10 +214,12 @@ def ingest(
     output_directory.parent.mkdir(parents=True, exist_ok=True)
     work = output_directory.parent / f".{output_directory.name}.{uuid.uuid4().hex[:12]}"
     target = work / "output"
+    point("ingest.begin")
     target.mkdir(parents=True)
     try:
         report = _ingest(data, plan, base_directory, work, target, beam_options)
         report.write(target)
+        point("ingest.publish")
         target.replace(output_directory)
         fsync_directory(output_directory.parent)
     finally:

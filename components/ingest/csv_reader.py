@@ -15,14 +15,17 @@ import pyarrow.csv as pa_csv
 
 from components.ingest.problems import check_unique, data_error, missing_columns
 from components.ingest.rows import BATCH_BYTES, Rejected, Rows
-from components.ingest.sources import Source, check_not_empty, open_stream, reading
+from components.ingest.sources import Source, check_not_empty, damaged, open_stream, reading
 
 _HEADER_BYTES: Final = 1 << 20
+_END_BYTES: Final = 1 << 16
 _DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
 class _Bytes(io.RawIOBase):
-    """Passes UTF-8 on and counts the quotes: an odd number at the end means that one was never closed.
+    """Passes UTF-8 on, counts the quotes and keeps the end.
+
+    An odd number of quotes at the end means that one was never closed.
 
     Raises:
         TandemError: `INGEST-005` while reading bytes that are not UTF-8.
@@ -34,6 +37,7 @@ class _Bytes(io.RawIOBase):
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._lines = 1
         self.quotes = 0
+        self.end = b""
 
     def readable(self) -> bool:
         return True
@@ -47,6 +51,7 @@ class _Bytes(io.RawIOBase):
             raise _not_utf8(self._source, line, error.object[error.start : error.start + 4]) from None
         self._lines += data.count(b"\n")
         self.quotes += data.count(b'"')
+        self.end = (self.end + data)[-_END_BYTES:]
         return data
 
     def readinto(self, buffer: Any) -> int:
@@ -167,11 +172,13 @@ def read_csv(
     # A quote left open swallows rows into the last field, so the last column is read in any case.
     names = [name for name in header if name in chosen or name == header[-1]]
     rejected: list[Rejected] = []
+    short: list[Rejected] = []
     lines = _Lines()
 
     def refuse(row: Any) -> str:
         reason = f"expected {row.expected_columns} fields, found {row.actual_columns}"
         rejected.append(Rejected(source.name, row.number, reason, row.text))
+        short[:] = rejected[-1:] if row.actual_columns < row.expected_columns else ()
         lines.bad(row.number)
         return "skip"
 
@@ -208,6 +215,10 @@ def read_csv(
             raise _failed(source, error) from error
         if counted.quotes % 2 and (last_is_split or any("\n" in row.text for row in rejected[-1:])):
             raise _unclosed(source, "a quote that is never closed")
+        # A last row may lack its line end, and a row may be short by mistake; both at once is a cut.
+        if short and counted.end.endswith(short[0].text[-_END_BYTES // 4 :].encode()):
+            where = f"the last row, {short[0].line}, has no line end and {short[0].reason}"
+            raise damaged(source.name, f"cut off: {where}")
         if rejected:
             yield Rows(
                 {name: pa.array([], pa.string()) for name in names if name in chosen},

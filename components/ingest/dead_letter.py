@@ -12,6 +12,7 @@ from absl import logging
 
 from components.ingest.problems import data_error
 from components.ingest.rows import Rejected
+from trainer.faults import point
 
 FILE_NAME: Final = "dead_letter.jsonl"
 TEXT_LIMIT: Final = 500
@@ -28,6 +29,7 @@ def append(path: Path, rows: Iterable[Rejected]) -> None:
         for row in rows:
             entry = {"file": row.file, "line": row.line, "reason": row.reason, "text": row.text[:TEXT_LIMIT]}
             file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+    point("ingest.append_dead_letters", path, path)
 
 
 def join(parts: Iterable[Path], target: Path) -> None:
@@ -38,6 +40,7 @@ def join(parts: Iterable[Path], target: Path) -> None:
                 with part.open("rb") as file:
                     while block := file.read(1 << 20):
                         output.write(block)
+    point("ingest.join_dead_letters", target, target)
 
 
 def check_share(path: Path, bad: int, share: float, most: float) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from trainer.errors import TandemError
+from trainer.faults import point
 
 T = TypeVar("T")
 
@@ -19,6 +20,7 @@ def _attempt(function: Callable[[T], dict[str, Any]], task: T, result: Path) -> 
     except TandemError as error:
         value = {"error": [error.code, error.message, error.hint, error.exit_status]}
     result.write_text(json.dumps(value))
+    point("ingest.write_result", result, result)
 
 
 def _run_on_beam(
@@ -71,5 +73,6 @@ def map_tasks(
         if "error" in value:
             raise TandemError(*value["error"])
         values.append(value["result"])
+        point("ingest.remove_result")
         path.unlink()
     return values

@@ -24,6 +24,7 @@ from components.ingest.rows import Rows
 from components.ingest.sources import Source
 from components.ingest.splitting import SPLITS, TimeCounts
 from components.ingest.tfrecord import ShardWriter
+from trainer.faults import point
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,6 +122,7 @@ def run(task: Task) -> dict[str, Any]:
         names that occur in TFRecord files.
     """
     # Beam may run a task again after it was interrupted.
+    point("ingest.begin_shard")
     task.dead_letter.unlink(missing_ok=True)
     features: set[str] = set()
     writers = [ShardWriter(task.directory / f"Split-{name}" / "part", task.gzip) for name in SPLITS]

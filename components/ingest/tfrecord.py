@@ -18,6 +18,8 @@ import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
+from trainer.faults import point
+
 _MASK_DELTA: Final = 0xA282EAD8
 _GZIP_WINDOW_BITS: Final = 31
 _GZIP_LEVEL: Final = 3
@@ -107,6 +109,7 @@ class ShardWriter:
 
     def _open(self) -> None:
         path = self._prefix.with_name(f"{self._prefix.name}-{len(self.paths):05d}")
+        point("ingest.open_shard", path)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("wb")
         self.paths.append(path)
@@ -121,4 +124,5 @@ class ShardWriter:
         if self._gzip:
             self._file.write(self._compressor.flush())
         self._file.close()
+        point("ingest.write_shard", self.paths[-1], self.paths[-1])
         self._file = None

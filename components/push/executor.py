@@ -54,7 +54,7 @@ def _read_blessing(inputs: Artifacts) -> dict[str, Any]:
         value = json.loads(path.read_bytes())
         if not isinstance(value, dict) or marked != int(value.get("blessed") is True):
             raise ValueError(f"the artifact says blessed={marked}, the file something else")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TandemError(
             "PUSH-001",
             f"Expected the gate's decision in {path}. Received: error={error}",

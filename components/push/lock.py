@@ -16,6 +16,7 @@ import psutil
 from absl import logging
 
 from trainer.errors import TandemError
+from trainer.faults import point
 
 FILE_NAME = ".push.lock"
 
@@ -37,6 +38,7 @@ def hold(directory: Path, wait_seconds: float = 30.0) -> Iterator[None]:
     """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / FILE_NAME
+    point("push_lock.open")
     with path.open("a+b", buffering=0) as file:
         deadline = time.monotonic() + wait_seconds
         while not _try_lock(file.fileno()):
@@ -56,6 +58,7 @@ def hold(directory: Path, wait_seconds: float = 30.0) -> Iterator[None]:
             )
         file.truncate(0)
         file.write(json.dumps(_myself()).encode())
+        point("push_lock.write")
         try:
             yield
         finally:
@@ -66,7 +69,7 @@ def owner(path: Path) -> dict[str, Any]:
     """Reads who holds, or held, the lock file: `pid`, `host`, `started` (process start, epoch seconds)."""
     try:
         value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

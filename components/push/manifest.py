@@ -52,7 +52,7 @@ def read(directory: Path) -> Manifest:
     """
     path = directory / FILE_NAME
     try:
-        value = json.loads(path.read_bytes())
+        value = load_json(path)
         manifest = Manifest(**value)
     except FileNotFoundError as error:
         raise _damaged(directory, f"{FILE_NAME} is missing") from error
@@ -69,6 +69,24 @@ def read(directory: Path) -> Manifest:
     return manifest
 
 
+def load_json(path: Path) -> Any:
+    """Reads a JSON file, and only what can be written as JSON again.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is not JSON, or holds NaN or an infinity.
+        RecursionError: if it is nested too deeply.
+    """
+    value = json.loads(path.read_bytes())
+    json.dumps(value, allow_nan=False)
+    return value
+
+
+def plain(text: str) -> str:
+    """`text` with halves of surrogate pairs, which JSON can spell and no file can hold, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def verify(directory: Path) -> Manifest:
     """Checks every file of a version directory against its manifest.
 
@@ -76,7 +94,7 @@ def verify(directory: Path) -> Manifest:
         The manifest of the whole version.
 
     Raises:
-        TandemError: `PUSH-004` naming the first missing, extra or changed file.
+        TandemError: `PUSH-004` naming the first missing, extra or changed file, or a symbolic link.
     """
     manifest = read(directory)
     try:
@@ -89,6 +107,8 @@ def verify(directory: Path) -> Manifest:
             raise _damaged(directory, f"{file} is missing")
         if file not in manifest.files:
             raise _damaged(directory, f"{file} is not in the manifest")
+        if (directory / file).is_symlink():
+            raise _damaged(directory, f"{file} is a symbolic link")
         if found[file] != manifest.files[file]:
             raise _damaged(directory, f"{file} differs from the manifest")
     return manifest
@@ -118,7 +138,7 @@ def digest(directory: Path) -> str:
 def _damaged(directory: Path, why: str) -> TandemError:
     return TandemError(
         "PUSH-004",
-        f"Expected a whole model version in {directory}: {why}.",
+        f"Expected a whole model version in {directory}: {plain(why)}.",
         "Restore the directory from a copy, or set it aside by renaming it to "
         f"{directory.name.split('.')[0]}.denied.",
     )

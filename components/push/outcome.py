@@ -30,7 +30,7 @@ def read(directory: Path) -> dict[str, Any]:
     try:
         told = json.loads((directory / FILE_NAME).read_bytes())
         return {field.name: told[field.name] for field in dataclasses.fields(PushResult)}
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise TandemError(
             "PUSH-009",
             f"Expected the outcome of the push in {directory}. Received: {error!r}",

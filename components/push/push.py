@@ -16,6 +16,7 @@ from components.push import lock, manifest, registry
 from components.push.manifest import Manifest
 from trainer import storage
 from trainer.errors import TandemError
+from trainer.faults import point
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,8 +81,8 @@ def push(
     Raises:
         TandemError: `PUSH-001` if the blessing is absent or cannot be understood, `PUSH-002` if another
             process holds the lock, `PUSH-003` if the blessing is of another model, `PUSH-004` if the model
-            changed while it was copied, `PUSH-006` if a file operation failed, `PUSH-008` if another version
-            is served than when the gate decided.
+            holds links or changed while it was copied, `PUSH-006` if a file operation failed, `PUSH-008` if
+            another version is served than when the gate decided.
     """
     blessed = _blessed(blessing)
     if blessing is None or blessed is None:
@@ -89,6 +90,13 @@ def push(
     blessed_digest, baseline_version = blessed
     try:
         files = storage.list_tree(model_dir)
+        links = [file for file in files if (model_dir / file).is_symlink()]
+        if links:
+            raise TandemError(
+                "PUSH-004",
+                f"Expected a model of plain files. Received: {model_dir} with links {links[:5]}",
+                "Run the pipeline again so that it writes the model itself.",
+            )
         model_digest = (digest or _default_digest())(model_dir)
         if model_digest != blessed_digest:
             raise TandemError(
@@ -136,6 +144,7 @@ def _publish(model_dir: Path, contents: Manifest, root: Path) -> Path:
     staging = root / f"{registry.STAGING_PREFIX}{contents.version}-{os.getpid()}"
     target = root / str(contents.version)
     try:
+        point("push.begin")
         storage.copy_tree(model_dir, staging)
         (staging / manifest.FILE_NAME).unlink(missing_ok=True)
         if storage.list_tree(staging) != contents.files:
@@ -145,6 +154,7 @@ def _publish(model_dir: Path, contents: Manifest, root: Path) -> Path:
                 "See that nothing else writes there, then run the same command again.",
             )
         contents.write(staging)
+        point("push.rename")
         staging.rename(target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

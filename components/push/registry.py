@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 import re
 import shutil
 from pathlib import Path
@@ -19,6 +18,7 @@ from absl import logging
 from components.push import manifest
 from trainer import storage
 from trainer.errors import TandemError
+from trainer.faults import point
 
 LIVE, DENIED = "live", "denied"
 STAGING_PREFIX = ".staging-"
@@ -81,7 +81,7 @@ def read_record(registry_root: Path, name: str, version: int) -> dict[str, Any] 
     """
     path = record_path(registry_root, name, version)
     try:
-        value = json.loads(path.read_bytes())
+        value = manifest.load_json(path)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
@@ -151,9 +151,9 @@ def recover(serving_root: Path, name: str, registry_root: Path) -> list[int]:
     """
     for path in sorted((serving_root / name).glob(f"{STAGING_PREFIX}*")):
         logging.info("Removing %s, left by a push that did not end.", path)
+        point("registry.remove_torn")
         shutil.rmtree(path)
-    for path in sorted((registry_root / name).glob(".[0-9]*.json.*")):
-        path.unlink(missing_ok=True)
+    storage.remove_unfinished(registry_root / name)
     newly_denied = []
     for status in (LIVE, DENIED):
         for version, directory in directories(serving_root, name, status).items():
@@ -238,6 +238,6 @@ def _status(registry_root: Path, name: str, version: int) -> str | None:
 def _unusable(path: Path, why: str) -> TandemError:
     return TandemError(
         "PUSH-005",
-        f"Expected {path} to name a version that is there: {why}.",
+        f"Expected {path} to name a version that is there: {manifest.plain(why)}.",
         "Restore the version directory, or remove the record if the version shall be forgotten.",
     )

@@ -11,6 +11,7 @@ from components.push import lock, manifest, registry
 from components.push.push import file_error
 from trainer import storage
 from trainer.errors import TandemError
+from trainer.faults import point
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +87,7 @@ def rollback(
 
 
 def _deny(directory: Path, version: int, registry_root: Path, name: str, reason: str) -> None:
+    point("rollback.rename")
     target = directory.rename(directory.with_name(f"{version}{registry.DENIED_SUFFIX}"))
     storage.fsync_directory(target.parent)
     registry.write_record(registry_root, name, version, target, registry.DENIED, reason)

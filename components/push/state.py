@@ -104,7 +104,7 @@ def warm_start_from(state: RegistryState, directory: Path) -> str:
 def _identity(path: Path) -> str:
     try:
         identity = json.loads(path.read_bytes())["identity"]
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         identity = uuid.uuid4().hex
         storage.write_json(path, {"identity": identity})
     return str(identity)

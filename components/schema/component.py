@@ -35,7 +35,7 @@ class Schema(Component):
         statistics: channel with the statistics of the ingested examples.
         columns: JSON object, storage type (`string`, `float`, `int64`) by column.
         label: label column.
-        check: JSON of the `check` section of the configuration.
+        check: JSON of `min_domain_mass` and `max_missing_increase`, see `infer`.
         directory: where versions are kept.
         version: the version to use, which need not exist; the step `check` keeps the first one.
         state: of that version (`KeptSchemas.state`), for the cache key.

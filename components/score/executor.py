@@ -15,6 +15,7 @@ from components.adapter import Executor as BaseExecutor
 from components.score.core import Scorer, predictor, prior_prediction, read_batches
 from trainer.data import LabelStatistics
 from trainer.errors import TandemError
+from trainer.faults import point
 from trainer.storage import write_json
 
 SPLIT = "eval"
@@ -46,6 +47,7 @@ class Executor(BaseExecutor):
             for rows in read_batches(files):
                 for record in scorer.score(rows):
                     writer.write(record)
+        point("score.write", target, target)
         scores = only(outputs, "scores")
         scores.split_names = artifact_utils.encode_split_names([SPLIT])
         baseline_digest = baseline.get_string_custom_property("model_digest")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 
 _WRONG_PATH = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
@@ -17,16 +18,20 @@ def main() -> None:
     from pipeline.cli.failures import report_failure
     from trainer.errors import TandemError
 
+    again = f"tandem {shlex.join(sys.argv[1:])}"
     try:
         app()
     except TandemError as error:
-        sys.exit(report_failure(error))
+        # What the operating system refused once goes on with the same command.
+        refused = error.exit_status == 1 and isinstance(error.__cause__, OSError)
+        sys.exit(report_failure(error, following=again if refused else None))
     except OSError as error:
         place = f" {error.filename}" if error.filename else ""
+        wrong_path = isinstance(error, _WRONG_PATH)
         cause = TandemError(
             "CLI-002",
             f"Expected to read and write files. Received:{place} {error.strerror or error}",
             "Check the path, its permissions and the space on the disk.",
-            exit_status=2 if isinstance(error, _WRONG_PATH) else 1,
+            exit_status=2 if wrong_path else 1,
         )
-        sys.exit(report_failure(cause))
+        sys.exit(report_failure(cause, following=None if wrong_path else again))

@@ -38,6 +38,7 @@ def diff(
     """Fields in which two configs differ."""
     from pipeline.config import diff as difference
     from pipeline.config import load
+    from pipeline.config.problems import visible
 
     changes = difference(load(first), load(second))
     if as_json:
@@ -48,4 +49,4 @@ def diff(
     if not changes:
         typer.echo("no difference")
     for change in changes:
-        typer.echo(f"{change.path}: {change.old} -> {change.new}")
+        typer.echo(visible(f"{change.path}: {change.old} -> {change.new}"))

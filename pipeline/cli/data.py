@@ -28,17 +28,17 @@ def init(
     from rich.console import Console
     from rich.markup import escape
 
-    from pipeline.init import infer, to_yaml
+    from pipeline.init import default_name, infer, to_yaml
     from trainer.errors import TandemError
     from trainer.storage import write_atomic
 
-    inference = infer(data, label, time, None)
-    target = output or Path(f"{inference.config.name}.yaml")
+    name = default_name(str(data))
+    target = output or Path(f"{name}.yaml")
     if target.is_dir():
         raise TandemError(
             "INIT-020",
             f"Expected a file to write. Received: {target}, which is a directory",
-            f"Name the file too, such as -o {target / f'{inference.config.name}.yaml'}.",
+            f"Name the file too, such as -o {target / f'{name}.yaml'}.",
             exit_status=2,
         )
     if target.exists() and not force:
@@ -48,6 +48,7 @@ def init(
             "Name another one with -o, or replace it with --force.",
             exit_status=2,
         )
+    inference = infer(data, label, time, name)
     write_atomic(target, to_yaml(inference, target.resolve().parent))
     console = Console(highlight=False, soft_wrap=True)
     config = inference.config

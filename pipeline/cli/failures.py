@@ -19,12 +19,17 @@ def report_failure(error: TandemError, log: str | None = None, following: str | 
     Returns:
         The exit status.
     """
+    from pipeline.config.problems import visible
+
+    def shown(text: str) -> str:
+        return escape(visible(text))
+
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"[bold red]{escape(error.code)}[/] {escape(error.message.rstrip())}")
+    console.print(f"[bold red]{escape(error.code)}[/] {shown(error.message.rstrip())}")
     if error.hint:
-        console.print(f"  {escape(error.hint)}")
+        console.print(f"  {shown(error.hint)}")
     if log:
-        console.print(f"  log   {escape(log)}")
+        console.print(f"  log   {shown(log)}")
     if following:
-        console.print(f"  next  [bold]{escape(following)}[/]")
+        console.print(f"  next  [bold]{shown(following)}[/]")
     return error.exit_status

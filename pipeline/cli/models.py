@@ -19,6 +19,7 @@ gate_app = typer.Typer(help="Why a model was pushed or refused.", no_args_is_hel
 def explain(run_id: RunArgument = None, root: RootOption = None) -> None:
     """Every rule of the gate with value, limit and verdict."""
     from components.gate.report import explain as text
+    from pipeline.config.problems import visible
     from pipeline.runs.store import RunStore
     from trainer.errors import TandemError
 
@@ -33,7 +34,7 @@ def explain(run_id: RunArgument = None, root: RootOption = None) -> None:
             exit_status=2,
         )
     push = run.summary().get("push") or {}
-    typer.echo(text(gate))
+    typer.echo(visible(text(gate)))
     if gate.get("blessed") and not push.get("pushed", True):
         typer.echo(f"Not pushed all the same: {push.get('reason')}.")
 
@@ -111,6 +112,7 @@ def predict(
     import sys
 
     from pipeline.cli.quiet import quiet_stderr
+    from trainer.faults import point
 
     with quiet_stderr():
         from pipeline.predict import predict as score
@@ -120,8 +122,10 @@ def predict(
             return
         temporary = output.with_name(f".{output.name}.partial")
         try:
+            point("predict.open")
             with temporary.open("wb") as file:
                 rows = score(model, data, file)
+            point("predict.write", written=temporary)
             temporary.replace(output)
         finally:
             temporary.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,10 +96,12 @@ def _execute(
     from pipeline.cli.quiet import quiet_stderr
     from pipeline.runs.lock import ensure_free
     from trainer.errors import TandemError
+    from trainer.faults import point
 
     # Told before the libraries are loaded and a run is begun.
     inputs(config, directory)
     ensure_free(root.lock)
+    point("root.create")
     root.path.mkdir(parents=True, exist_ok=True)
     console = _console(as_json)
     try:
@@ -145,4 +148,10 @@ def _show_result(result: Result, console: Console, as_json: bool) -> None:
             str(log) if log.exists() and result.summary["status"] == "failed" else None,
             error["command"],
         )
-    console.print(Text(f"report  {result.run.report_path}"))
+    if result.report_written:
+        console.print(Text(f"report  {result.run.report_path}"))
+    else:
+        again = (
+            f"tandem resume {result.run.run_id} --root {shlex.quote(str(result.run.directory.parents[1]))}"
+        )
+        console.print(Text(f"report  not written, see {result.run.log_path('report')}\nnext    {again}"))

@@ -38,9 +38,11 @@ def _current(run: Run, root: Root) -> dict[str, Any]:
 
 
 def _headline(metrics: dict[str, Any]) -> str:
+    from pipeline.report.formats import finite
+
     candidate = metrics.get("candidate") or {}
-    known = [name for name in _HEADLINE if isinstance(candidate.get(name), int | float)]
-    return f"{known[0]} {candidate[known[0]]:.4f}" if known else ""
+    known = [(name, value) for name in _HEADLINE if (value := finite(candidate.get(name))) is not None]
+    return f"{known[0][0]} {known[0][1]:.4f}" if known else ""
 
 
 @app.command("list")
@@ -49,6 +51,7 @@ def list_runs(root: RootOption = None, as_json: JsonOption = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from pipeline.report.formats import finite
     from pipeline.runs.store import RunStore
 
     place = existing_root(root)
@@ -65,7 +68,7 @@ def list_runs(root: RootOption = None, as_json: JsonOption = False) -> None:
             heading, no_wrap=True, justify="right" if heading in ("version", "seconds") else "left"
         )
     for summary in summaries:
-        version, seconds = summary.get("pushed_version"), summary.get("seconds")
+        version, seconds = summary.get("pushed_version"), finite(summary.get("seconds"))
         table.add_row(
             summary["run_id"],
             summary.get("name") or "",
@@ -105,6 +108,7 @@ def diff(
     """Config fields, fingerprints and metrics in which two runs differ."""
     from pipeline.config import diff as difference
     from pipeline.config import load
+    from pipeline.config.problems import visible
 
     runs = [_find(root, name) for name in (first, second)]
     changes = difference(*[load(run.config_path) for run in runs])
@@ -126,7 +130,7 @@ def diff(
     if not rows:
         typer.echo("no difference")
     for kind, path, old, new in rows:
-        typer.echo(f"{kind:<11} {path}: {old} -> {new}")
+        typer.echo(visible(f"{kind:<11} {path}: {old} -> {new}"))
 
 
 def report(

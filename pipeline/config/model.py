@@ -251,6 +251,11 @@ class Check(Section):
         description="A number further than this many interquartile ranges from the quartiles is reported; "
         "where both quartiles are 0, one this many times the root mean square of the other numbers but 0.",
     )
+    breaks: bool = Field(
+        default=True,
+        description="Stop when a column broke since the newest run on other data: numbers far beyond all "
+        "earlier ones, few values only, frequent new texts, a copy of the label. False lets a change through.",
+    )
 
 
 class Evaluate(Section):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from absl import logging as absl_logging
 
+from trainer.faults import point
+
 _FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
@@ -22,6 +24,7 @@ def to_file(path: Path, verbose: bool = False) -> Iterator[None]:
         path: log file, appended to.
         verbose: leave the terminal's handlers in place. Defaults to `False`.
     """
+    point("logs.open", path)
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a")
     handler = logging.StreamHandler(file)

@@ -19,6 +19,7 @@ from pipeline.local.watcher import State, Step, Watcher
 from pipeline.root import Root
 from pipeline.runs.store import Run
 from trainer.errors import TandemError
+from trainer.faults import point
 
 INTERRUPTED = "RUN-006"
 
@@ -83,6 +84,7 @@ def run_graph(
         state: State = "failed"
         with PeakMemory() as memory, logs.to_file(run.log_path(name), verbose):
             try:
+                point("step.begin", name)
                 info = launcher.Launcher(
                     pipeline_node=node,
                     mlmd_connection=tfx_metadata.Metadata(connection),
@@ -93,6 +95,7 @@ def run_graph(
                 ).launch()
                 if info is None:
                     raise TandemError("RUN-003", f"Expected the inputs of step {name}. Received: none")
+                point("step.end", name)
                 with metadata.connect(root.metadata) as handle:
                     state = "cached" if metadata.was_cached(handle, info.execution_id) else "ran"
                     outcome.outputs[name] = metadata.outputs(handle, info.execution_id)

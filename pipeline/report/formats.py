@@ -27,10 +27,13 @@ def rows(value: Any) -> list[Mapping[str, Any]]:
 
 
 def finite(value: Any) -> float | None:
-    """`value` as a float, or `None` if it is absent, not a number, or not finite."""
+    """`value` as a float, or `None` if it is absent, not a number, not finite or too large for one."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
 
 
 def number(value: Any, signed: bool = False) -> str:

@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.config.problems import visible
 from pipeline.report import comparison
 from pipeline.report.formats import metric, number, plural
 from pipeline.report.verdict import GateRow, gate_rows, tally, verdict
@@ -22,13 +23,17 @@ VERDICTS = {"pass": ("✓ pass", "green"), "fail": ("✗ fail", "red"), "skipped
 MOST_ROWS = 12
 
 
+def _text(text: str, **options: Any) -> Text:
+    """Names from data may hold square brackets, so never a markup string, and codes that a terminal obeys."""
+    return Text(visible(text), **options)
+
+
 def _banner(view: Mapping[str, Any]) -> Panel:
     said = verdict(view)
-    # `Text` and never markup strings: names from data may hold square brackets.
-    lines = [Text(f"{MARKS[said.tone]} {said.title}", style=f"bold {TONES[said.tone]}"), Text(said.lead)]
-    lines += [Text(f"• {reason}") for reason in said.reasons]
+    lines = [_text(f"{MARKS[said.tone]} {said.title}", style=f"bold {TONES[said.tone]}"), _text(said.lead)]
+    lines += [_text(f"• {reason}") for reason in said.reasons]
     if said.hint:
-        lines.append(Text(said.hint))
+        lines.append(_text(said.hint))
     return Panel(Group(*lines), box=box.ROUNDED, border_style=TONES[said.tone], padding=(0, 1))
 
 
@@ -46,17 +51,17 @@ def _metrics(view: Mapping[str, Any]) -> Table | None:
             table.add_column(name, justify="right")
             table.add_column("change", justify="right")
     for one in shown:
-        cells = [Text(one.metric), Text(metric(one.candidate, one.metric), style="bold")]
+        cells = [_text(one.metric), _text(metric(one.candidate, one.metric), style="bold")]
         for present, value, change in (
             (with_baseline, one.baseline, one.from_baseline),
             (with_prior, one.prior, one.from_prior),
         ):
             if present:
                 word = f" {change.outcome}" if change.outcome else ""
-                moved = Text(
+                moved = _text(
                     number(change.amount, signed=True) + word, style=OUTCOMES.get(change.outcome, "")
                 )
-                cells += [Text(metric(value, one.metric)), moved]
+                cells += [_text(metric(value, one.metric)), moved]
         table.add_row(*cells)
     return table
 
@@ -72,12 +77,12 @@ def _gate(gate: list[GateRow]) -> list[RenderableType]:
     for row in shown:
         word, style = VERDICTS.get(row.verdict, (row.verdict, "yellow"))
         table.add_row(
-            Text(word, style=style), Text(row.rule), Text(row.slice), Text(row.value), Text(row.limit)
+            _text(word, style=style), _text(row.rule), _text(row.slice), _text(row.value), _text(row.limit)
         )
     parts: list[RenderableType] = [table]
     if len(gate) > len(shown):
         counts = ", ".join(f"{amount} {word}" for word, amount in tally(gate[len(shown) :]).items())
-        parts.append(Text(f"{plural(len(gate) - len(shown), 'further verdict')}: {counts}", style="dim"))
+        parts.append(_text(f"{plural(len(gate) - len(shown), 'further verdict')}: {counts}", style="dim"))
     return parts
 
 
@@ -103,7 +108,7 @@ def summary_lines(view: Mapping[str, Any]) -> Group:
         grid = Table.grid(padding=(0, 2))
         for name, text in places:
             grid.add_row(
-                Text(name, style="dim"), Text(text, style="bold" if name == "next" else "", overflow="fold")
+                _text(name, style="dim"), _text(text, style="bold" if name == "next" else "", overflow="fold")
             )
         parts.append(grid)
     return Group(*parts)

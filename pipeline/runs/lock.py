@@ -14,6 +14,7 @@ from typing import Any
 
 from pipeline.runs.store import now
 from trainer.errors import TandemError
+from trainer.faults import point
 
 _BYTES = 4096
 
@@ -33,6 +34,7 @@ def exclusive(path: Path, what: str) -> Iterator[Callable[[str], None]]:
         TandemError: `RUN-004` if another process holds the lock.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    point("run_lock.open")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         _take(descriptor)
@@ -42,6 +44,7 @@ def exclusive(path: Path, what: str) -> Iterator[Callable[[str], None]]:
             owner.update(more)
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, json.dumps(owner).encode(), 0)
+            point("run_lock.write")
 
         write(what=what)
         yield lambda run_id: write(run=run_id)
@@ -117,7 +120,7 @@ def _held(descriptor: int) -> TandemError:
 def _owner(descriptor: int) -> dict[str, Any]:
     try:
         value = json.loads(os.pread(descriptor, _BYTES, 0))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

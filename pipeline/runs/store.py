@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.root import Root
 from trainer.errors import TandemError
+from trainer.faults import point
 from trainer.storage import write_atomic, write_json
 
 CONFIG, SUMMARY, VIEW, REPORT, EVENTS, LOGS = (
@@ -22,6 +25,18 @@ CONFIG, SUMMARY, VIEW, REPORT, EVENTS, LOGS = (
     "events.jsonl",
     "logs",
 )
+_STAMP = "%Y%m%d-%H%M%S"
+_KINDS: dict[str, type] = {
+    "run_id": str,
+    "name": str,
+    "status": str,
+    "attempt": int,
+    "steps": list,
+    "metrics": dict,
+    "fingerprints": dict,
+    "rows": dict,
+    "statistics_uri": str,
+}
 
 
 def now() -> str:
@@ -61,11 +76,13 @@ class Run:
     def event(self, kind: str, **values: Any) -> None:
         """Appends one line to `events.jsonl`, below a line that a killed process did not end."""
         line = json.dumps({"time": now(), "event": kind, **values}, sort_keys=True).encode()
+        point("run.event", kind)
         with (self.directory / EVENTS).open("ab+") as file:
             if file.tell():
                 file.seek(-1, os.SEEK_END)
                 line = line if file.read(1) == b"\n" else b"\n" + line
             file.write(line + b"\n")
+        point("run.event_written", kind, self.directory / EVENTS)
 
     def events(self) -> list[dict[str, Any]]:
         """Events in order; a torn last line is left out."""
@@ -74,7 +91,7 @@ class Run:
         for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
             try:
                 event = json.loads(line)
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(event, dict):
                 found.append(event)
@@ -129,8 +146,8 @@ class Run:
                 "steps": [],
                 "metrics": {},
             }
-        summary = self._read(path)
-        killed = len(attempts) > int(summary.get("attempt") or len(attempts))
+        summary = {"run_id": self.run_id, **self._read(path, _check_summary)}
+        killed = len(attempts) > (summary.get("attempt") or len(attempts))
         return {**summary, "status": "interrupted"} if killed else summary
 
     def view(self) -> dict[str, Any] | None:
@@ -138,18 +155,36 @@ class Run:
         path = self.directory / VIEW
         return self._read(path) if path.exists() else None
 
-    def _read(self, path: Path) -> dict[str, Any]:
+    def _read(self, path: Path, check: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
         try:
             value = json.loads(path.read_text())
             if not isinstance(value, dict):
                 raise ValueError(f"a {type(value).__name__} in place of an object")
+            if check is not None:
+                check(value)
             return value
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise TandemError(
                 "RUN-002",
                 f"Expected JSON in {path.name} of run {self.run_id}. Received: {error}",
                 f"Run `tandem resume {self.run_id}` to write it again.",
             ) from error
+
+
+def _check_summary(summary: dict[str, Any]) -> None:
+    """Raises `ValueError` for a key that holds something else than whoever reads a summary relies on."""
+    metrics = summary.get("metrics", {})
+    places = [(summary, _KINDS)]
+    if isinstance(metrics, dict):
+        places.append((metrics, dict.fromkeys(("candidate", "baseline", "prior"), dict)))
+    if isinstance(summary.get("steps"), list):
+        places += [(step, {"name": str, "state": str}) for step in summary["steps"]]
+    for holder, kinds in places:
+        for key, kind in kinds.items():
+            if not isinstance(holder, dict) or not isinstance(holder.get(key, kind()), kind):
+                raise ValueError(f"{key} is no {kind.__name__}")
+    if not all({"name", "state"} <= step.keys() for step in summary.get("steps", [])):
+        raise ValueError("a step without name and state")
 
 
 class RunStore:
@@ -170,12 +205,31 @@ class RunStore:
             config_directory: directory that relative paths in it refer to.
             typed: config file and options of `tandem run`, to type them again. Defaults to `()`.
         """
-        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
-        run = Run(self._root.runs / f"{stamp}-{secrets.token_hex(2)}")
+        self._remove_unfinished()
+        run = Run(self._root.runs / f"{self._next_stamp()}-{secrets.token_hex(2)}")
+        point("run.create")
         (run.directory / LOGS).mkdir(parents=True)
-        write_atomic(run.config_path, config_text)
         run.event("run_created", config_directory=str(config_directory), typed=list(typed))
+        # Last: a directory without it is no run.
+        write_atomic(run.config_path, config_text)
         return run
+
+    def _remove_unfinished(self) -> None:
+        """Removes what killed processes left before there was a config; the caller holds the root's lock."""
+        for directory in self._root.runs.glob("????????-??????-????"):
+            if directory.is_dir() and not (directory / CONFIG).exists():
+                point("run.remove_unfinished")
+                shutil.rmtree(directory)
+
+    def _next_stamp(self) -> str:
+        """The second it is, or the one after the newest run's: run ids rise, whatever the clock does."""
+        moment = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+        for run in reversed(self.all()):
+            with contextlib.suppress(ValueError):
+                newest = datetime.datetime.strptime(run.run_id[:15], _STAMP)
+                moment = max(moment, newest + datetime.timedelta(seconds=1))
+                break
+        return moment.strftime(_STAMP)
 
     def all(self) -> list[Run]:
         """Runs, oldest first."""

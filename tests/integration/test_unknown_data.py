@@ -37,7 +37,8 @@ def wide() -> tuple[pd.DataFrame, str, str]:
 def messy() -> tuple[pd.DataFrame, str, str]:
     rng = np.random.default_rng(2)
     rows = 1200
-    kind = rng.choice(["gold", "silver", "bronze"], rows)
+    # "None" is a class here, although it can mean a missing value.
+    kind = rng.choice(["gold", "silver", "None"], rows)
     frame = pd.DataFrame(
         {
             "joined on": pd.to_datetime("2021-01-01") + pd.to_timedelta(rng.integers(0, 900, rows), "D"),
@@ -76,6 +77,7 @@ def test_a_data_set_unknown_to_the_authors_ends_in_a_gated_model(tmp_path, shape
     ran = tandem("run", config, "--root", root, "--json")
     summary = json.loads(ran.stdout)
     assert summary["error"] is None
+    assert sum(summary["rows"].values()) == len(frame)
     candidate, prior = summary["metrics"]["candidate"], summary["metrics"]["prior"]
     measure = "rmse" if task == "regression" else "log_loss"
     assert candidate[measure] < prior[measure]

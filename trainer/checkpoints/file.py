@@ -23,6 +23,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from trainer.errors import TandemError
+from trainer.faults import point
 from trainer.storage import fsync_directory
 
 _MAGIC = b"TANDEMC1"
@@ -77,6 +78,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """
     temporary = ""
     try:
+        point("checkpoint.open", path)
         path.parent.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY_PREFIX)
@@ -86,7 +88,9 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
                 file.write(chunk)
             file.write(digest.digest())
             file.flush()
+            point("checkpoint.write", path, Path(temporary))
             os.fsync(file.fileno())
+        point("checkpoint.replace", path)
         Path(temporary).replace(path)
         fsync_directory(path.parent)
     except OSError as error:
@@ -132,10 +136,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
         header = json.loads(bytes(body[start:end]))
         tensors = {}
         for entry in header["tensors"]:
-            first = end + entry["offset"]
-            data = body[first : first + entry["bytes"]]
+            first, stop = end + entry["offset"], end + entry["offset"] + entry["bytes"]
+            if not end <= first <= stop <= len(body):
+                raise ValueError(f"tensor {entry['name']!r} lies outside of the file")
+            data = body[first:stop]
             kind = np.dtype(tf.as_dtype(entry["dtype"]).as_numpy_dtype)
             tensors[entry["name"]] = np.frombuffer(data, kind).reshape(entry["shape"])
-        return Checkpoint(header["step"], tensors, header["meta"])
-    except (ValueError, KeyError, TypeError) as error:
+        step, meta = header["step"], header["meta"]
+        if type(step) is not int or not isinstance(meta, dict):
+            raise ValueError(f"step={step!r}, meta of type {type(meta).__name__}")
+        return Checkpoint(step, tensors, meta)
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise _damaged(path, f"unreadable header: {error}") from error

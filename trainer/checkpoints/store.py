@@ -10,6 +10,7 @@ from absl import logging
 
 from trainer.checkpoints.file import TEMPORARY_PREFIX, Checkpoint, read_checkpoint, write_checkpoint
 from trainer.errors import TandemError
+from trainer.faults import point
 
 _NAME = re.compile(r"checkpoint-(\d{12})\.tandem")
 
@@ -50,6 +51,7 @@ class CheckpointStore:
         path = self.directory / f"checkpoint-{checkpoint.step:012d}.tandem"
         write_checkpoint(path, checkpoint)
         for _, old in self._steps()[: -self._keep]:
+            point("checkpoint.remove_old")
             old.unlink(missing_ok=True)
         return path
 
@@ -59,6 +61,7 @@ class CheckpointStore:
         Raises:
             TandemError: `TRAIN-205` if one cannot be read; it stays where it is.
         """
+        point("checkpoint.find")
         for leftover in self.directory.glob(f"{TEMPORARY_PREFIX}*"):
             leftover.unlink(missing_ok=True)
         for _, path in reversed(self._steps()):
@@ -69,10 +72,12 @@ class CheckpointStore:
                     raise
                 aside = path.with_name(f"{path.name}.corrupt")
                 logging.error("%s Set aside as %s; the one before it is used.", error, aside.name)
+                point("checkpoint.set_aside")
                 path.replace(aside)
         return None
 
 
 def discard(directory: str | Path) -> None:
     """Removes the checkpoints of a training whose result is safe elsewhere."""
+    point("checkpoint.discard")
     shutil.rmtree(directory, ignore_errors=True)

@@ -15,6 +15,7 @@ from trainer.spec import FeatureSpec
 
 Columns = dict[str, NDArray[Any]]
 
+_DAMAGED = (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError)
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -85,8 +86,9 @@ def numpy_batches(dataset: Any, files: Sequence[Path]) -> Iterator[Columns]:
     """
     try:
         yield from dataset.as_numpy_iterator()
-    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
-        cause = " ".join(str(error.message).split())[:300]
+    except (*_DAMAGED, UnicodeDecodeError) as error:
+        # TensorFlow quotes the record it cannot parse, and fails to when that is no UTF-8.
+        cause = " ".join(str(error).split())[:300]
         raise TandemError(
             "TRAIN-102",
             "Files of transformed examples must be whole and hold the features of the specification. "

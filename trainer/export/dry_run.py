@@ -2,11 +2,12 @@
 
 `python -m trainer.export.dry_run MODEL_DIR REQUESTS_DIR OUT_JSON` in a process of its own: nothing that the
 training has in memory can help the model. Exit status: 0 if the file was written, whatever the differences;
-the status of the error otherwise.
+`os.EX_IOERR` if it could not be written; the status of the error otherwise.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -154,10 +155,15 @@ def main(arguments: Sequence[str]) -> int:
         logging.error("Expected MODEL_DIR REQUESTS_DIR OUT_JSON. Received: %s", list(arguments[1:]))
         return 2
     try:
-        write_json(Path(arguments[3]), dry_run(arguments[1], arguments[2]))
+        result = dry_run(arguments[1], arguments[2])
     except TandemError as error:
         logging.error("%s", error)
         return error.exit_status
+    try:
+        write_json(Path(arguments[3]), result)
+    except OSError as error:
+        logging.error("The result cannot be written: %s", error)
+        return os.EX_IOERR
     return 0
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from trainer.data.records import serialized_examples
 from trainer.errors import TandemError
 from trainer.export.serving import Server
+from trainer.faults import point
 from trainer.spec import FeatureSpec
 from trainer.storage import write_atomic
 
@@ -57,7 +58,7 @@ def write_requests(
         Number of requests written.
 
     Raises:
-        TandemError: `EXPORT-006` if there is no example or one cannot be read.
+        TandemError: `EXPORT-006` if an example cannot be read, `EXPORT-009` if there is none.
     """
     run_dir = Path(run_dir)
     files = sorted(Path(file) for file in eval_raw_files)
@@ -75,7 +76,7 @@ def write_requests(
         ) from error
     if not parts:
         raise TandemError(
-            "EXPORT-006",
+            "EXPORT-009",
             f"Recorded requests need at least one raw eval example. Received: files={len(files)}, rows=0",
             "Give the eval split rows, in data.split.",
             exit_status=2,
@@ -85,6 +86,7 @@ def write_requests(
     with tf.io.TFRecordWriter(str(temporary)) as writer:
         for request in requests:
             writer.write(request)
+    point("requests.write", written=temporary)
     head = server.head
     expected = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     scale = tolerance_scale(spec, float(head.label_mean), float(head.label_deviation))
@@ -92,6 +94,7 @@ def write_requests(
     arrays: dict[str, Any] = {f"outputs/{name}": value for name, value in expected.items()}
     np.savez(buffer, **arrays, scale=np.float64(scale))
     write_atomic(run_dir / EXPECTED, buffer.getvalue())
+    point("requests.replace")
     temporary.replace(run_dir / REQUESTS)
     return len(requests)
 

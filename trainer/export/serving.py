@@ -15,6 +15,7 @@ from trainer.errors import TandemError
 from trainer.export.head import Head, HeadParameters
 from trainer.export.signatures import make_signatures, parse_raw, restore_names
 from trainer.export.transform_graph import TransformGraph
+from trainer.faults import point
 from trainer.spec import FeatureSpec
 
 
@@ -80,12 +81,15 @@ def save(module: tf.Module, signatures: dict[str, Any], raw: Mapping[str, str], 
     """
     temporary: Path | None = None
     try:
+        point("export.open", output_dir)
         output_dir.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=output_dir.parent, prefix=".unfinished-"))
         tf.saved_model.save(module, str(temporary / "model"), signatures=signatures)
+        point("export.save", output_dir, temporary / "model" / "saved_model.pb")
         restore_names(temporary / "model", raw)
         if output_dir.exists():
             shutil.rmtree(output_dir)
+        point("export.replace", output_dir)
         (temporary / "model").replace(output_dir)
     except (OSError, tf.errors.OpError) as error:
         raise TandemError(

@@ -76,7 +76,7 @@ def run(spec: RunSpec, progress: Progress | None = None) -> dict[str, Any]:
         number of `recorded_requests`.
 
     Raises:
-        TandemError: those of `trainer.loop.train`, and `EXPORT-001` to `EXPORT-006`.
+        TandemError: those of `trainer.loop.train`, `EXPORT-001` to `EXPORT-006`, and `EXPORT-009`.
     """
     # Before hours of training, not after them.
     transform = TransformGraph(spec.transform_graph_dir)

@@ -28,6 +28,7 @@ from trainer.data import (
 from trainer.distribution import choose_strategy, compiles
 from trainer.errors import TandemError
 from trainer.export.head import HeadParameters
+from trainer.faults import point
 from trainer.loop.averaging import WeightAverage
 from trainer.loop.calibration import calibrate
 from trainer.loop.objective import Objective, check_validation, objective_for
@@ -168,6 +169,7 @@ class _Loop:
             state.step, self.steps, order.steps_per_epoch, stops, every, self.stepper.longest_block
         )
         blocks = training_blocks(self.split, order, state.step, lengths)
+        point("train.begin")
         self.run_dir.mkdir(parents=True, exist_ok=True)
         writer = tf.summary.create_file_writer(str(self.run_dir / "tensorboard"))
         speed, last = Speed(), time.monotonic()

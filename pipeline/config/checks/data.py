@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.config.checks.report import Report
 from pipeline.config.locations import PREPARE
+from pipeline.config.problems import Path
 
 _PATH = ("data", "path")
 _SPLIT = ("data", "split")
@@ -48,7 +49,7 @@ def _source(data: dict[str, Any], report: Report) -> None:
 
 def _places(values: dict[str, Any], report: Report) -> None:
     data = values["data"]
-    places = [(_PATH, data["path"]), (("data", "prepare"), data["prepare"])]
+    places: list[tuple[Path, str | None]] = [(_PATH, data["path"]), (("data", "prepare"), data["prepare"])]
     places += [((*_SPLIT, name), data["split"][name]) for name in _FILES]
     places.append((("push", "directory"), values["push"]["directory"]))
     for where, text in places:

@@ -20,7 +20,13 @@ from components.schema.core import KeptSchemas, to_text
 from trainer.errors import TandemError
 
 SCHEMA = schema_pb2.Schema(feature=[schema_pb2.Feature(name="size", type=schema_pb2.FLOAT)])
-CHECK = {"drift": {"skew": None, "drift": None}, "min_rows": 10, "outlier_iqr": 20.0}
+CHECK = {
+    "drift": {"skew": None, "drift": None},
+    "min_rows": 10,
+    "outlier_iqr": 20.0,
+    "breaks": True,
+    "min_domain_mass": 0.95,
+}
 
 
 def frame(seed: int, rows: int = 200, shift: float = 0.0) -> pd.DataFrame:
@@ -124,6 +130,6 @@ def test_drift_is_measured_against_the_span_before(tmp_path: Path) -> None:
 
 def test_many_faults_are_counted_and_the_first_ones_told(tmp_path: Path) -> None:
     wide = pd.DataFrame({f"n{i}": np.arange(200.0) for i in range(15)} | {"late": np.arange(200) % 2})
-    before = statistics(tmp_path / "before", train=wide + 1000)
-    with pytest.raises(TandemError, match="; 6 more"):
+    before = statistics(tmp_path / "before", train=(wide + 1000).assign(late=wide["late"]))
+    with pytest.raises(TandemError, match="; 5 more"):
         run(tmp_path / "now", wide, previous=before.uri, drift={"skew": None, "drift": 0.2})

@@ -11,7 +11,13 @@ from components.check.core import examine
 from components.check.drift import QUANTILES, distances, outliers
 
 OPTIONS = tfdv.StatsOptions(num_quantiles_histogram_buckets=QUANTILES)
-CHECK = {"drift": {"skew": None, "drift": None}, "min_rows": 10, "outlier_iqr": 20.0}
+CHECK = {
+    "drift": {"skew": None, "drift": None},
+    "min_rows": 10,
+    "outlier_iqr": 20.0,
+    "breaks": True,
+    "min_domain_mass": 0.95,
+}
 
 
 def statistics(**columns: object) -> object:

@@ -64,3 +64,25 @@ def test_a_row_longer_than_a_block_is_refused(tmp_path: Path) -> None:
     path.write_text("n,t\n1," + "x" * 500 + "\n2,y\n")
     with pytest.raises(TandemError, match="INGEST-018"):
         list(read_csv(Source(path, "a.csv", "csv"), ["n"], ",", False, block_bytes=100))
+
+
+@pytest.mark.parametrize("block_bytes", [64, 1 << 20])
+def test_a_last_row_without_its_last_fields_and_line_end_is_a_file_cut_off(
+    tmp_path: Path, block_bytes: int
+) -> None:
+    rows = "a,b,c\n" + "1,2,3\n" * 50
+    assert read(tmp_path, rows + "1,2,3", block_bytes)[0] == 51
+    # A row that is short by mistake ends its line.
+    assert read(tmp_path, rows + "1,2\n", block_bytes) == (50, 1)
+    assert read(tmp_path, rows + "1,2\n" + "1,2,3", block_bytes) == (51, 1)
+    for cut in ("1,2", "1", '1,"2 ä'):
+        with pytest.raises(TandemError, match=r"INGEST-0(09|18)"):
+            read(tmp_path, rows + cut, block_bytes)
+
+
+def read(directory: Path, content: str, block_bytes: int) -> tuple[int, int]:
+    """Good and rejected rows of a file with that content."""
+    path = directory / "rows.csv"
+    path.write_text(content)
+    found = list(read_csv(Source(path, "rows.csv", "csv"), ["a"], ",", False, block_bytes))
+    return sum(len(rows.lines) for rows in found), sum(len(rows.rejected) for rows in found)

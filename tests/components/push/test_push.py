@@ -268,7 +268,7 @@ def test_remains_of_a_dead_pusher_are_removed(place):
     place.push(1)
     torn = place.serving / "demo" / ".staging-2-99999"
     (torn / "variables").mkdir(parents=True)
-    (place.registry / "demo" / ".2.json.abcd").write_text("{")
+    (place.registry / "demo" / ".2.json.abcd.unfinished").write_text("{")
     assert place.push(2).version == 2
     assert place.hidden() == []
 
@@ -366,3 +366,13 @@ def test_a_copy_of_a_version_under_a_higher_number_is_not_blessed(place):
     shutil.copytree(first, first.with_name("2"))
     with pytest.raises(TandemError, match=r"PUSH-005.*manifest is of demo, version 1"):
         registry.newest_blessed(place.serving, "demo", place.registry)
+
+
+def test_a_link_in_a_model_is_not_followed(place):
+    secret = place.root / "secret"
+    secret.write_text("secret")
+    (place.model(1) / "assets" / "vocabulary.txt").unlink()
+    (place.model(1) / "assets" / "vocabulary.txt").symlink_to(secret)
+    with pytest.raises(TandemError, match=r"PUSH-004.*links"):
+        place.push(1)
+    assert place.live() == []

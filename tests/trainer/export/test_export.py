@@ -243,7 +243,7 @@ def test_an_answer_that_was_not_finite_is_refused(place: Any, make: Any, tmp_pat
 def test_fewer_rows_than_requests_are_all_recorded(place: Any, make: Any, tmp_path: Path) -> None:
     server = build_server(make.features(), make.trained(), TransformGraph(place.graph))
     assert write_requests(tmp_path, make.features(), server, [place.raw], 100_000) == 300
-    with pytest.raises(TandemError, match="EXPORT-006"):
+    with pytest.raises(TandemError, match="EXPORT-009"):
         write_requests(tmp_path, make.features(), server, [], 10)
 
 

@@ -1,0 +1,29 @@
+"""One benchmark in a process of its own, so that none sees the threads, settings and memory of another."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from benchmarks.record import Figure
+
+
+def run(module: str, arguments: Sequence[str]) -> tuple[Figure, ...]:
+    """Runs one benchmark here; its figures."""
+    benchmark = importlib.import_module(f"benchmarks.{module}")
+    title = str(benchmark.__doc__).splitlines()[0]
+    print(f"\n{title}", *(f"({Path(argument).name})" for argument in arguments), "\n", flush=True)
+    return tuple(benchmark.main(list(arguments)))
+
+
+def apart(module: str, arguments: Sequence[str]) -> tuple[Figure, ...]:
+    """Runs one benchmark in a new process.
+
+    Raises:
+        SystemExit: what the benchmark ended with.
+    """
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(run, module, arguments).result()
