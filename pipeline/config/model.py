@@ -254,7 +254,7 @@ class Check(Section):
     breaks: bool = Field(
         default=True,
         description="Stop when a column broke since the newest run on other data: numbers far beyond all "
-        "earlier ones, few values only, frequent new texts, a copy of the label. False lets a change through.",
+        "earlier ones, few values only, frequent new texts, a copy of the label. `false` lets it through.",
     )
 
 

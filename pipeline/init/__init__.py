@@ -9,12 +9,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.init.inference import Inference, infer
+    from pipeline.init.inference import Inference, default_name, infer
     from pipeline.init.write import to_yaml
 
-_HOME = {"Inference": "inference", "infer": "inference", "to_yaml": "write"}
+_HOME = {"Inference": "inference", "default_name": "inference", "infer": "inference", "to_yaml": "write"}
 
-__all__ = ["Inference", "infer", "to_yaml"]
+__all__ = ["Inference", "default_name", "infer", "to_yaml"]
 
 
 def __getattr__(name: str) -> Any:

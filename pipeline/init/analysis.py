@@ -65,12 +65,13 @@ def clear_time(times: list[Column]) -> str | None:
     return finest.name
 
 
-def arrange(time: Column | None, rows: int, eval_fraction: float) -> Rows:
-    """Orders rows as the split will: by `time` if there is one, shuffled otherwise."""
+def arrange(time: Column | None, labelled: Ints, eval_fraction: float) -> Rows:
+    """Orders the rows at positions `labelled` as the split will: by `time` if there is one, else shuffled."""
+    rows = len(labelled)
     if time is not None and time.numbers is not None:
-        order = np.argsort(np.nan_to_num(time.numbers, nan=-np.inf), kind="stable")
+        order = labelled[np.argsort(np.nan_to_num(time.numbers[labelled], nan=-np.inf), kind="stable")]
     else:
-        order = np.random.default_rng(_ORDER_SEED).permutation(rows)
+        order = labelled[np.random.default_rng(_ORDER_SEED).permutation(rows)]
     return Rows(order, max(1, min(rows - 1, round(rows * (1 - eval_fraction)))), time is not None)
 
 

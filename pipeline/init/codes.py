@@ -16,6 +16,9 @@ _BLOCKS = 12
 def binned(column: Column, bins: int, most_values: int) -> Ints:
     """Codes of a column, `(rows,)`: 0 for missing, then values by frequency or quantile bins.
 
+    A quantile that is itself a value has a bin of its own, so where most rows are 0, the few others are
+    told apart from them.
+
     Args:
         column: a categorical or numeric column.
         bins: number of quantile bins for numbers.
@@ -37,7 +40,8 @@ def binned(column: Column, bins: int, most_values: int) -> Ints:
     if not present.any():
         return np.zeros(len(numbers), np.int64)
     edges = np.unique(np.quantile(numbers[present], np.linspace(0, 1, bins + 1)[1:-1]))
-    return np.where(present, np.searchsorted(edges, numbers, side="right") + 1, 0)
+    place = np.searchsorted(edges, numbers, side="left") + np.searchsorted(edges, numbers, side="right")
+    return np.where(present, place + 1, 0)
 
 
 def parts(column: Column) -> dict[str, Ints]:

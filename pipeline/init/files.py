@@ -118,24 +118,20 @@ def _head(file: Path) -> str:
         raise init_error("INIT-008", message, "Unpack it by hand to see whether it is damaged.") from None
     cut = len(data) == _HEAD_BYTES
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise _not_utf8(file, 0)
+        raise not_utf8(file, 0)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         if not cut or error.start < len(data) - 4:
-            raise _not_utf8(file, error.start) from None
+            raise not_utf8(file, error.start) from None
         text = data[: error.start].decode("utf-8-sig")
     return text[: text.rfind("\n") + 1] if cut and "\n" in text else text
 
 
-def _not_utf8(file: Path, position: int) -> Exception:
-    message = f"expected UTF-8 text. Received: {file.name}, byte {position} is not."
-    return init_error("INIT-003", message, "Convert it, for example: iconv -f latin1 -t utf-8 IN > OUT.")
-
-
-def not_utf8(file: Path) -> Exception:
-    """The error for a file with a byte beyond the first ones that is not UTF-8."""
-    message = f"expected UTF-8 text. Received: {file.name}, which holds other bytes."
+def not_utf8(file: Path, position: int | None = None) -> Exception:
+    """The error for a file with a byte that is not UTF-8, at `position` if that is known."""
+    place = "which holds other bytes" if position is None else f"byte {position} is not"
+    message = f"expected UTF-8 text. Received: {file.name}, {place}."
     return init_error("INIT-003", message, "Convert it, for example: iconv -f latin1 -t utf-8 IN > OUT.")
 
 

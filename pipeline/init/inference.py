@@ -7,16 +7,20 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from components.ingest.sources import format_of
 from pipeline.config.checks.features import cross_input
 from pipeline.config.model import Config, Data
 from pipeline.init import analysis, checks, features, files, kinds, leakage, sample, scale, target
 from pipeline.init.codes import parts
-from pipeline.init.column import Column
+from pipeline.init.column import Column, Ints
 from pipeline.init.errors import init_error
 from pipeline.init.files import Source
 from pipeline.init.sample import Sample
 from pipeline.init.target import Target
+
+_FEWEST_ROWS = 30
 
 # What is appended to the name of a column in the names of the inputs made from it.
 _SUFFIXES = {
@@ -69,13 +73,18 @@ def infer(
         files.require_column(source, time_column, "time")
     # Typed formats have nulls: ingest takes no text of theirs for one, but the empty one.
     nulls = list(Data.model_fields["null_values"].default) if source.format == "csv" else [""]
-    rows = sample.read(source, label, nulls)
+    rows = sample.read(source, label)
     names = [column for column in source.columns if column != label]
-    marks = kinds.markers(rows.table, names) if source.format == "csv" else []
-    goal = target.find(rows, label, [*nulls, *marks])
-    columns = [kinds.column(rows.table.column(column), column, marks) for column in names]
+    marks: list[str] = []
+    if source.format == "csv":
+        marks = kinds.markers(rows.table, names, nulls)
+        marks += kinds.markers(rows.table, [label], [*nulls, *marks], target.LEAST_NUMBERS)
+        marks += [text for text in rows.label_counts if text.isspace() and text not in marks]
+    nulls += marks
+    goal = target.find(rows, label, nulls)
+    columns = [kinds.column(rows.table.column(column), column, nulls) for column in names]
     draft = _Draft(source, rows, goal, columns, str(data_path), label)
-    return draft.finish(time_column, name, [*nulls, *marks] if marks else None)
+    return draft.finish(time_column, name, nulls if marks else None)
 
 
 class _Draft:
@@ -87,7 +96,7 @@ class _Draft:
         self._source, self._sample, self._goal = source, rows, goal
         self._columns, self._path, self._label = columns, path, label
         self._labelled = round(rows.rows * len(goal.rows) / rows.table.num_rows)
-        self._warnings: list[str] = []
+        self._warnings = list(goal.warnings)
         self._notes = list(goal.notes)
 
     def finish(self, time_column: str | None, name: str | None, null_values: list[str] | None) -> Inference:
@@ -95,7 +104,7 @@ class _Draft:
         share = scale.eval_share(self._labelled)
         shown = [column.take(self._goal.rows) for column in self._columns]
         by_name = {column.name: column for column in shown}
-        rows = analysis.arrange(by_name[time] if time else None, len(self._goal.rows), share)
+        rows = analysis.arrange(by_name[time] if time else None, self._distinct(time), share)
         columns = [column.take(rows.order) for column in shown]
         analysis.drop_moving(columns, rows)
         for column in columns:
@@ -129,7 +138,7 @@ class _Draft:
             scale.train_rows(self._labelled),
             eval_rows,
         )
-        if moved:
+        if moved and rows.by_time:
             self._warnings.append(
                 "the label's mean differs between the older and the newest rows: "
                 f"{labels[: rows.train].mean():.4g} and {labels[rows.train :].mean():.4g}; "
@@ -183,6 +192,24 @@ class _Draft:
                 f"{found.missing:.1%} of the rows have no time in {given!r}; they cannot be split"
             )
         return given
+
+    def _distinct(self, time: str | None) -> Ints:
+        """Positions of the labelled rows to judge columns by: the different ones where most repeat others.
+
+        A split by hash holds equal rows together. Halves of the sample would each hold some of them, and any
+        column with many values would seem to tell the label.
+        """
+        labelled = np.arange(len(self._goal.rows))
+        if time is not None:
+            return labelled
+        first = np.isin(self._goal.rows, sample.first_of_equal_rows(self._sample.table))
+        if first.sum() >= len(labelled) / 2:
+            return labelled
+        self._warnings.append(
+            f"{len(labelled):,} labelled rows hold only {first.sum():,} different ones; equal rows share a "
+            "split, so the shares of the splits may be far from those wanted"
+        )
+        return labelled[first] if first.sum() >= _FEWEST_ROWS else labelled
 
     def _without_leaks(self, used: list[Column], powers: dict[str, Any]) -> list[Column]:
         equal = [column for column in used if powers[column.name].level == "equal"]

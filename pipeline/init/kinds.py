@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ _ISO_DATE = r"^\s*\d{4}-\d\d-\d\d"
 _OTHER_DATE = r"^\s*(\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|\d{4}/\d{1,2}/\d{1,2})\b"
 _DECIMAL_COMMA = r"^\s*[+-]?\d*,\d+\s*$"
 _MARKER = re.compile(
-    r"[\s?*.#_-]*|\\N|<?n/?a>?|n\.a\.|#n/a|none|nil|null|nan|missing|unknown|undefined|\(null\)",
+    r"[?*.#_-]*|\\N|<?n/?a>?|n\.a\.|#n/a|none|nil|null|nan|missing|unknown|undefined|\(null\)",
     re.IGNORECASE,
 )
 _TIME_NAME = re.compile(r"(^|[^a-z])(time|timestamp|date|datetime|ts|epoch)([^a-z]|$)|_at$", re.IGNORECASE)
@@ -35,21 +36,35 @@ _MARKER_SHARE = 0.9
 _UNIQUE_SHARE = 0.9
 
 
-def markers(table: Any, names: list[str]) -> list[str]:
-    """Texts such as `?` that stand for a missing number somewhere in `names`."""
+def markers(
+    table: Any, names: Iterable[str], null_values: list[str], least_numbers: float = _MARKER_SHARE
+) -> list[str]:
+    """Texts such as `?` that stand for a missing number in one of the columns.
+
+    White space round them is kept in the result and taken away too: ingest looks for them in numbers
+    without it and in text with it.
+
+    Args:
+        table: of text, as read from CSV.
+        names: columns to look at.
+        null_values: texts already known to mean missing.
+        least_numbers: share of a column's values that must be numbers. Defaults to `0.9`.
+    """
     found: dict[str, None] = {}
     for name in names:
         array = table.column(name)
         if not pa.types.is_string(array.type):
             continue
         values, counts = _distinct(array)
+        known = pc.is_in(values, value_set=pa.array(["", *null_values])).to_numpy(zero_copy_only=False)
+        values, counts = values.filter(pa.array(~known)), counts[~known]
         numeric = _matches(values, _NUMBER)
         rows = counts.sum()
-        if rows and not numeric.all() and counts[numeric].sum() >= _MARKER_SHARE * rows:
+        if rows and not numeric.all() and counts[numeric].sum() >= least_numbers * rows:
             others = values.filter(pa.array(~numeric)).to_pylist()
-            if len(others) <= 3 and all(_MARKER.fullmatch(other) for other in others):
-                found |= dict.fromkeys(others)
-    return list(found)
+            if len(others) <= 3 and all(_MARKER.fullmatch(other.strip()) for other in others):
+                found |= dict.fromkeys(form for other in others for form in (other, other.strip()))
+    return [text for text in found if text not in ("", *null_values)]
 
 
 def infinite(table: Any, names: list[str]) -> float:
@@ -77,7 +92,7 @@ def column(array: Any, name: str, null_values: list[str]) -> Column:
     Args:
         array: Arrow column, text for CSV files, any type for Parquet.
         name: its name.
-        null_values: texts that mean missing.
+        null_values: texts that mean missing, besides the empty one.
     """
     array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     if pa.types.is_dictionary(array.type):
@@ -95,10 +110,8 @@ def column(array: Any, name: str, null_values: list[str]) -> Column:
         text = as_text(array)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return Column(name, "dropped", f"its type {kind} cannot be read as text")
-    if null_values and pa.types.is_string(kind):
-        unwanted = pc.is_in(text, value_set=pa.array(["", *null_values]))
-        text = pc.if_else(unwanted, pa.scalar(None, pa.string()), text)
-    return _texts(text, name)
+    unwanted = pc.is_in(text, value_set=pa.array(["", *null_values]))
+    return _texts(pc.if_else(unwanted, pa.scalar(None, pa.string()), text), name)
 
 
 def _common(found: Column, rows: int, missing: int) -> Column:

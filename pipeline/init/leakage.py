@@ -12,6 +12,7 @@ from pipeline.init.column import Floats, Ints
 ALL_BUT_EQUAL = 0.9
 SUSPICIOUS = 0.35
 ALL_BUT_EQUAL_AUC = 0.98
+ALL_BUT_EQUAL_WITH_AUC = 0.85
 SUSPICIOUS_AUC = 0.88
 SUSPICIOUS_PAIR = 0.08
 
@@ -30,9 +31,13 @@ class Power:
 
     @property
     def level(self) -> str:
-        """`equal` (all but the label itself), `suspicious` or `""`."""
+        """`equal` (all but the label itself), `suspicious` or `""`.
+
+        The AUC alone does not tell: where positives are rare, a column that is wrong about most of the rows
+        it points at still reaches 0.98.
+        """
         auc = self.auc or 0.0
-        if self.explained >= ALL_BUT_EQUAL or auc >= ALL_BUT_EQUAL_AUC:
+        if self.explained >= (ALL_BUT_EQUAL_WITH_AUC if auc >= ALL_BUT_EQUAL_AUC else ALL_BUT_EQUAL):
             return "equal"
         return "suspicious" if self.explained >= SUSPICIOUS or auc >= SUSPICIOUS_AUC else ""
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from pipeline.init.column import Ints
 from pipeline.init.errors import init_error
 from pipeline.init.files import Source, not_utf8, open_text
 
@@ -39,7 +40,7 @@ class Sample:
     label_counts: dict[str, int]
 
 
-def read(source: Source, label: str, null_values: list[str], max_rows: int = MAX_ROWS) -> Sample:
+def read(source: Source, label: str, max_rows: int = MAX_ROWS) -> Sample:
     """Reads every `k`-th row, with `k` such that about `max_rows` remain.
 
     While reading, every second row is dropped whenever twice as many are held as wanted, so no number of
@@ -48,7 +49,6 @@ def read(source: Source, label: str, null_values: list[str], max_rows: int = MAX
     Args:
         source: the files.
         label: column whose values are counted over all rows.
-        null_values: CSV texts that mean missing.
         max_rows: most rows to keep. Defaults to `200_000`.
 
     Raises:
@@ -59,7 +59,7 @@ def read(source: Source, label: str, null_values: list[str], max_rows: int = MAX
     counts: collections.Counter[str] = collections.Counter()
     bad: list[int] = []
     for file in source.files:
-        batches = _csv(file, source, null_values, bad) if source.format == "csv" else _parquet(file, source)
+        batches = _csv(file, source, bad) if source.format == "csv" else _parquet(file, source)
         for batch in batches:
             if len(counts) < _MAX_LABELS:
                 _count(batch.column(label), counts)
@@ -107,13 +107,27 @@ def _count(column: Any, counts: collections.Counter[str]) -> None:
 
 
 def as_text(array: Any) -> Any:
-    """A column of single values as the text that ingest gives it."""
+    """A column of single values as the text that ingest gives it: NaN is missing."""
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
+    if pa.types.is_floating(array.type):
+        # Arrow has no `is_nan` for float16.
+        array = array.cast(pa.float32()) if pa.types.is_float16(array.type) else array
+        array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
     return array if pa.types.is_string(array.type) else array.cast(pa.string())
 
 
-def _csv(file: Path, source: Source, null_values: list[str], bad: list[int]) -> Iterator[Any]:
+def first_of_equal_rows(table: Any) -> Ints:
+    """Positions of the first of each set of equal rows, columns that hold several values aside."""
+    names = [name for name in table.column_names if not pa.types.is_nested(table.schema.field(name).type)]
+    columns = [table.column(name) for name in names]
+    keys = [f"key{place}" for place in range(len(names))]
+    numbered = pa.table([*columns, pa.array(np.arange(table.num_rows))], [*keys, "row"])
+    first = numbered.group_by(keys).aggregate([("row", "min")]).column("row_min")
+    return np.asarray(first.to_numpy(), np.int64)
+
+
+def _csv(file: Path, source: Source, bad: list[int]) -> Iterator[Any]:
     def skip(row: Any) -> str:
         del row
         bad.append(1)
@@ -130,7 +144,7 @@ def _csv(file: Path, source: Source, null_values: list[str], bad: list[int]) -> 
                 ),
                 pacsv.ConvertOptions(
                     column_types=dict.fromkeys(names, pa.string()),
-                    null_values=null_values,
+                    null_values=[""],
                     strings_can_be_null=True,
                     include_columns=list(names),
                     check_utf8=False,

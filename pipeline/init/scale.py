@@ -109,7 +109,8 @@ def gate(
         eval_rows: expected rows of the `eval` split.
 
     Returns:
-        The rules, and whether the mean label moved so far that the bounds were widened for it.
+        The rules, and whether the mean label moved so far that the bounds were widened for it. Calibration
+        has no lower bound where that would be 0, which nothing could fall below.
     """
     metric = "rmse" if target.task == "regression" else "log_loss"
     margin = float(f"{chance_gain(target, train_values, train_rows):.2g}")
@@ -123,7 +124,7 @@ def gate(
         shift = (before - after) / (float(np.std(eval_values)) or 1.0)
         error = 4 / math.sqrt(max(eval_rows, 1))
         low, high = min(-0.25, shift - 0.15, -error), max(0.25, shift + 0.15, error)
-        moved = abs(shift) > 0.1
+        moved = abs(shift) > max(0.1, error)
         bounds = {"metric": "bias_ratio", "min": -_up(-low), "max": _up(high)}
         return [better, bounds], moved
     rate = float(np.mean([*train_values, *eval_values]))
@@ -131,7 +132,9 @@ def gate(
     ratio = before / after if after > 0 else 1.0
     low, high = min(0.8, 0.85 * ratio, 1 - error), max(1.25, 1.15 * ratio, 1 + error)
     moved = not 0.9 < ratio < 1.1 and abs(ratio - 1) > error
-    bounds = {"metric": "calibration", "min": max(0.0, -_up(-low)), "max": _up(high)}
+    bounds = {"metric": "calibration", "max": _up(high)}
+    if -_up(-low) > 0:
+        bounds["min"] = -_up(-low)
     return [better, bounds], moved
 
 

@@ -18,8 +18,10 @@ MET = {
 }
 ACTIONS = [
     "kill",
-    "ENOSPC",
-    *(pytest.param(action, marks=pytest.mark.soak) for action in ("raise", "EIO", "EROFS", "ENOSPC*")),
+    *(
+        pytest.param(action, marks=pytest.mark.soak)
+        for action in ("raise", "ENOSPC", "ENOSPC*", "EIO", "EROFS")
+    ),
 ]
 PREPARE = """
 import pathlib, shutil

@@ -15,10 +15,9 @@ SPARED = re.compile(r"storage\.\w+ (view\.json|report\.html)|checkpoint\.discard
 
 
 def short_form(points: list[str]) -> list[str]:
-    """One point of each name, and every boundary of a step that writes much."""
+    """One point of each name, and every end of a step."""
     first = {point.partition(" ")[0]: point for point in reversed(points)}
-    ends = {f"step.end {name}" for name in ("ingest", "transform", "train", "push")}
-    return [point for point in points if point in first.values() or point in ends]
+    return [point for point in points if point in first.values() or point.startswith("step.end ")]
 
 
 def sweep(tandem, place: Place, points: list[str], action: str) -> None:
@@ -47,11 +46,12 @@ def sweep(tandem, place: Place, points: list[str], action: str) -> None:
     place.assert_finished()
 
 
-def test_a_run_killed_at_one_point_after_the_other_ends_with_the_same_model(
-    tandem, unbroken, tmp_path
+@pytest.mark.parametrize("action", ["kill", "ENOSPC"])
+def test_a_run_that_fails_at_one_point_after_the_other_ends_with_the_same_model(
+    tandem, unbroken, tmp_path, action
 ) -> None:
     place = Place(tmp_path)
-    sweep(tandem, place, short_form(unbroken[1]), "kill")
+    sweep(tandem, place, short_form(unbroken[1]), action)
     assert place.outputs() == unbroken[0].outputs()
 
 
@@ -80,6 +80,7 @@ def test_a_run_killed_inside_of_its_long_steps_ends_with_the_same_model(tandem, 
     assert place.outputs() == unbroken[0].outputs()
 
 
+@pytest.mark.soak
 def test_a_slow_disk_changes_nothing(tandem, unbroken, tmp_path) -> None:
     place = Place(tmp_path)
     assert tandem(tmp_path, "run", "config.yaml", fault="slow *").status == 0
