@@ -16,13 +16,8 @@ MET = {
     "ingest": ["ingest.prepare", "ingest.write_empty"],
     "commands": ["rollback.rename", "predict.open", "predict.write"],
 }
-ACTIONS = [
-    "kill",
-    *(
-        pytest.param(action, marks=pytest.mark.soak)
-        for action in ("raise", "ENOSPC", "ENOSPC*", "EIO", "EROFS")
-    ),
-]
+LONG = ("raise", "ENOSPC", "ENOSPC*", "EIO", "EROFS")
+ACTIONS = ["kill", *(pytest.param(action, marks=pytest.mark.soak) for action in LONG)]
 PREPARE = """
 import pathlib, shutil
 def rows(directory):

@@ -105,7 +105,7 @@ def tandem(place: Path, *arguments: str) -> tuple[int, list[str], str, str]:
         ("init none.csv --label late", "INIT-001", "none.csv", ".csv"),
         ("init header.csv --label late", "INIT-002", "only a header", ""),
         ("init latin.csv --label late", "INIT-003", "UTF-8", "iconv"),
-        ("init data.csv --label lat", "INIT-005", "label='lat'", "Did you mean `late`"),
+        ("init data.csv --label lat -o fresh.yaml", "INIT-005", "label='lat'", "Did you mean `late`"),
         ("init data.csv --label late", "INIT-020", "data.yaml", "--force"),
         ("init data.csv --label late -o empty", "INIT-020", "directory", "-o empty/data.yaml"),
         ("init data.csv", "--label", "Missing", "tandem init -h"),

@@ -62,6 +62,9 @@ def test_levels_follow_the_figures() -> None:
     assert Power(0.2, 0.9).level == "suspicious"
     assert Power(0.5, None).level == "suspicious"
     assert Power(0.95, None).level == "equal"
+    assert Power(0.6, 0.99).level == "suspicious"
+    assert Power(0.86, 0.99).level == "equal"
+    assert Power(0.86, 0.97).level == "suspicious"
 
 
 def test_numbers_that_follow_the_label_are_found(tmp_path: Path) -> None:
@@ -84,3 +87,32 @@ def test_the_only_column_stays_even_if_it_equals_the_label(tmp_path: Path) -> No
 def test_the_area_under_the_curve_counts_ties_half() -> None:
     labels, scores = np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.1, 0.4, 0.4, 0.9])
     assert area_under_curve(labels, scores) == pytest.approx((2 + 1 + 0.5) / 4)
+
+
+def test_an_honest_column_at_rare_positives_is_kept_and_a_true_leak_is_not(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    fraud = rng.random(40_000) < 0.005
+    # Of all rows above the middle between the two means, most are no fraud although the AUC is near 1.
+    score = rng.normal(size=40_000) + 4.2 * fraud
+    refunded = np.where(fraud, rng.gamma(2, 50, 40_000) + 1, 0)
+    rows = zip(score, refunded, fraud.astype(int), strict=True)
+    text = "".join(f"{first:.4f},{second:.2f},{label}\n" for first, second, label in rows)
+    (tmp_path / "rows.csv").write_text("score,refunded,fraud\n" + text)
+    found = infer(tmp_path / "rows.csv", "fraud")
+    assert set(found.config.features) == {"score"}
+    assert "all but equals the label" in found.left_out["refunded"]
+    assert any("'score' is suspiciously strong" in warning for warning in found.warnings)
+
+
+def test_rows_written_many_times_do_not_make_a_column_seem_to_equal_the_label(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    size = rng.normal(size=150)
+    late = (size + rng.normal(size=150) > 0).astype(int)
+    once = "".join(
+        f"{x:.3f},{noise:.3f},{y}\n" for x, noise, y in zip(size, rng.normal(size=150), late, strict=True)
+    )
+    (tmp_path / "rows.csv").write_text("size,noise,late\n" + once * 100)
+    found = infer(tmp_path / "rows.csv", "late")
+    assert set(found.config.features) == {"size", "noise"}
+    assert not any("'noise'" in warning for warning in found.warnings)
+    assert any("15,000 labelled rows hold only 150 different ones" in warning for warning in found.warnings)

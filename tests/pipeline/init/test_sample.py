@@ -15,7 +15,7 @@ def test_the_sample_is_even_and_bounded(tmp_path: Path, rows: int, monkeypatch: 
     monkeypatch.setattr(sample, "_BLOCK_BYTES", 5000)
     path = tmp_path / "rows.csv"
     path.write_text("i,y\n" + "".join(f"{i},{i % 3}\n" for i in range(rows)))
-    found = sample.read(files.find(str(path), "y"), "y", [""], max_rows=1000)
+    found = sample.read(files.find(str(path), "y"), "y", max_rows=1000)
     taken = np.array([int(text) for text in found.table.column("i").to_pylist()])
     assert found.rows == rows
     assert len(taken) == min(rows, len(taken)) <= 1000
@@ -32,12 +32,12 @@ def test_many_columns_give_fewer_rows(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     names = ",".join(f"c{i}" for i in range(4000))
     path.write_text(names + "\n" + (",".join(["1"] * 4000) + "\n") * 2500)
-    found = sample.read(files.find(str(path), "c0"), "c0", [""])
+    found = sample.read(files.find(str(path), "c0"), "c0")
     assert found.table.num_rows == 1250
 
 
 def test_quotes_hold_line_breaks_and_delimiters(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text('a,y\n"1\n2",x\n"3,4",z\n')
-    found = sample.read(files.find(str(path), "y"), "y", [""])
+    found = sample.read(files.find(str(path), "y"), "y")
     assert found.table.column("a").to_pylist() == ["1\n2", "3,4"]

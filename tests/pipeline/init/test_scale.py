@@ -66,6 +66,25 @@ def test_the_default_rule_holds_the_limit() -> None:
     assert rules[0] == {"metric": "log_loss", "better_than": "prior", "by_at_least": 0.033}
 
 
+def test_a_lower_bound_that_nothing_could_fall_below_is_left_out() -> None:
+    # Four standard errors of the mean, relative to it: 4 * sqrt(0.99 / (0.01 * 2000)) = 0.89, then 1.26.
+    rare = np.array([0.0] * 99 + [1.0])
+    assert scale.gate(target("binary"), rare, rare, 8000, 2000)[0][1] == {
+        "metric": "calibration", "min": 0.11, "max": 1.89,
+    }  # fmt: skip
+    assert scale.gate(target("binary"), rare, rare, 4000, 1000)[0][1] == {
+        "metric": "calibration",
+        "max": 2.26,
+    }
+
+
+def test_a_mean_that_differs_by_chance_has_not_moved() -> None:
+    # A tenth of a deviation is beyond four standard errors for 40,000 rows, not for 400.
+    before, after = np.array([-1.0, 1.0]) + 0.15, np.array([-1.0, 1.0])
+    assert not scale.gate(target("regression"), before, after, 1600, 400)[1]
+    assert scale.gate(target("regression"), before, after, 160_000, 40_000)[1]
+
+
 def test_rows_left_for_training_go_by_the_default_splits() -> None:
     assert scale.train_rows(500) == pytest.approx(500 * 0.7 * 0.8)
     assert scale.train_rows(10_000) == pytest.approx(10_000 * 0.8 * 0.9)
