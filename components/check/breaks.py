@@ -16,6 +16,8 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from components.check.drift import Feature, Statistics, bounds, cumulative, distance, features, shares
 
 _CHANCE = 1e-6
+LISTED_VALUES = 100
+"""Most different texts of a column that TFDV lists in a schema."""
 
 
 def row_count(statistics: Statistics) -> int:
@@ -105,7 +107,7 @@ def _most_frequent(feature: Feature) -> float:
 def strangers(old: Statistics, new: Statistics, least_known: float) -> Iterator[tuple[str, float]]:
     """Columns of text where frequent values that did not occur before take more than `1 - least_known`.
 
-    Statistics list the most frequent values only: one that the old list lacks occurred at most as often as
+    Columns of at most `LISTED_VALUES` are left to the schema, which lists theirs and can be reviewed. Statistics list the most frequent values only: one that the old list lacks occurred at most as often as
     its last one.
 
     Returns:
@@ -119,7 +121,7 @@ def strangers(old: Statistics, new: Statistics, least_known: float) -> Iterator[
         known = {bucket.label: bucket.sample_count for bucket in one.string_stats.rank_histogram.buckets}
         old_rows = int(one.string_stats.common_stats.num_non_missing)
         new_rows = int(other.string_stats.common_stats.num_non_missing)
-        if not known or not new_rows:
+        if one.string_stats.unique <= LISTED_VALUES or not known or not new_rows:
             continue
         hidden = 0.0 if one.string_stats.unique <= len(known) else min(known.values())
         wanted = enough(new_rows, old_rows) + 4 * hidden * new_rows / old_rows
