@@ -107,7 +107,8 @@ def _most_frequent(feature: Feature) -> float:
 def strangers(old: Statistics, new: Statistics, least_known: float) -> Iterator[tuple[str, float]]:
     """Columns of text where frequent values that did not occur before take more than `1 - least_known`.
 
-    Columns of at most `LISTED_VALUES` are left to the schema, which lists theirs and can be reviewed. Statistics list the most frequent values only: one that the old list lacks occurred at most as often as
+    Columns of at most `LISTED_VALUES` are left to the schema, which lists theirs and can be reviewed.
+    Statistics list the most frequent values only: one that the old list lacks occurred at most as often as
     its last one.
 
     Returns:
