@@ -14,7 +14,7 @@ import pytest
 from tests.audit import CLEAN, FOUND, UNKNOWN, verdict
 
 SCRIPT = Path("tests/audit.py")
-PIP_AUDIT = Path(".tools/bin/pip-audit")
+PIP_AUDIT = Path(".tools/audit/bin/pip-audit")
 REQUIREMENTS = "absl-py==1.4.0 ; sys_platform == 'linux'\nnumpy==1.26.4\n    # via tandem\n"
 
 GOOD: dict[str, Any] = {"name": "numpy", "version": "1.26.4", "vulns": []}
