@@ -47,9 +47,7 @@ class Worker:
             stderr=self._errors,
             text=True,
             cwd=ROOT,
-            # OpenMP's threads spin while they wait for each other, and take many times as long when another
-            # process has a core.
-            env={"OMP_WAIT_POLICY": "passive", **os.environ, **limits, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            env={**os.environ, **limits, "TF_CPP_MIN_LOG_LEVEL": "3"},
         )
         self._answer()
 
