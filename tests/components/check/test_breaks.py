@@ -14,15 +14,10 @@ import tensorflow_data_validation as tfdv
 from components.check.breaks import copies, enough, strangers, strays, stuck
 from components.check.core import examine
 from components.check.drift import QUANTILES
+from pipeline.config.model import Check
 
 OPTIONS = tfdv.StatsOptions(num_quantiles_histogram_buckets=QUANTILES)
-CHECK = {
-    "drift": {"skew": None, "drift": None},
-    "min_rows": 10,
-    "outlier_iqr": 20.0,
-    "breaks": True,
-    "min_domain_mass": 0.95,
-}
+CHECK = Check().model_dump(mode="json")
 
 
 def statistics(**columns: object) -> Any:

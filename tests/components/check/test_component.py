@@ -17,16 +17,11 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from components.check.component import Check
 from components.schema.core import KeptSchemas, to_text
+from pipeline.config.model import Check as CheckSection
 from trainer.errors import TandemError
 
 SCHEMA = schema_pb2.Schema(feature=[schema_pb2.Feature(name="size", type=schema_pb2.FLOAT)])
-CHECK = {
-    "drift": {"skew": None, "drift": None},
-    "min_rows": 10,
-    "outlier_iqr": 20.0,
-    "breaks": True,
-    "min_domain_mass": 0.95,
-}
+CHECK = CheckSection().model_dump(mode="json")
 
 
 def frame(seed: int, rows: int = 200, shift: float = 0.0) -> pd.DataFrame:
