@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import tempfile
+import traceback
 
 _WRONG_PATH = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
 
@@ -35,3 +37,8 @@ def main() -> None:
             exit_status=2 if wrong_path else 1,
         )
         sys.exit(report_failure(cause, following=None if wrong_path else again))
+    except Exception as error:  # noqa: BLE001 - nobody foresaw it; the trace is kept for whoever mends it
+        with tempfile.NamedTemporaryFile("w", prefix="tandem-", suffix=".log", delete=False) as log:
+            traceback.print_exc(file=log)
+        cause = TandemError("CLI-900", f"Failed unexpectedly: {type(error).__name__}: {error}")
+        sys.exit(report_failure(cause, log.name, again))
