@@ -34,9 +34,12 @@ class Worker:
         python: interpreter of the environment that holds the trainer.
         arguments: module and its arguments.
         threads: int. The process may use this many cores, and no more.
+        **environment: further variables of its environment.
     """
 
-    def __init__(self, python: str | Path, arguments: Sequence[str], threads: int) -> None:
+    def __init__(
+        self, python: str | Path, arguments: Sequence[str], threads: int, **environment: str
+    ) -> None:
         count = str(threads)
         limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), count)
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
@@ -47,7 +50,7 @@ class Worker:
             stderr=self._errors,
             text=True,
             cwd=ROOT,
-            env={**os.environ, **limits, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            env={**os.environ, **limits, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
         )
         self._answer()
 
