@@ -176,11 +176,15 @@ class WideSpec(Record):
 
 @dataclasses.dataclass(frozen=True)
 class DeepSpec(Record):
-    """The deep part: embeddings and dense inputs, AdaGrad. Fields as in `model.deep` of the configuration."""
+    """The deep part: embeddings and dense inputs. Fields as in `model.deep` of the configuration."""
 
     enabled: bool = True
     hidden: tuple[int, ...] = (128, 64)
+    optimizer: Literal["adagrad", "sm3"] = "adagrad"
     learning_rate: float = 0.02
+    warm_up: float = 0.0
+    momentum: float = 0.9
+    weight_decay: float = 0.0
     initial_accumulator: float = 0.1
     dropout: float = 0.1
     embedding_dropout: float = 0.0
@@ -227,7 +231,7 @@ class TrainSpec(Record):
     evaluations_per_epoch: int = 2
     seed: int = 1
     early_stopping: EarlyStoppingSpec = EarlyStoppingSpec()
-    learning_rate_decay: Literal["none", "linear", "cosine"] = "none"
+    learning_rate_decay: Literal["none", "linear", "cosine", "cool_down"] = "none"
     weight_averaging: float = 0.0
     calibrate: bool = False
     class_weights: Literal["balanced"] | dict[str, float] | None = None

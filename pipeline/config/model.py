@@ -124,11 +124,29 @@ class Wide(Section):
 
 
 class Deep(Section):
-    """The deep part: embeddings and dense inputs through ReLU layers, trained with AdaGrad."""
+    """The deep part: embeddings and dense inputs through ReLU layers, trained with AdaGrad or SM3."""
 
     enabled: bool = Field(default=True, description="Switch the deep part on.")
     hidden: list[Units] = Field(default=[128, 64], description="Units of the hidden layers.")
-    learning_rate: float = Field(default=0.02, gt=0, description="AdaGrad learning rate.")
+    optimizer: Literal["adagrad", "sm3"] = Field(
+        default="adagrad",
+        description="`sm3` keeps one number for each row and column instead of one for each parameter.",
+    )
+    learning_rate: float = Field(default=0.02, gt=0, description="Learning rate.")
+    warm_up: Fraction = Field(
+        default=0.0,
+        description="Share of the planned steps in which the rate rises with the square of the step.",
+    )
+    momentum: Fraction = Field(
+        default=0.9,
+        description="SM3 only: average of the steps, for kernels and biases; 0 saves a number for each.",
+    )
+    weight_decay: float = Field(
+        default=0.0,
+        ge=0,
+        description="Times the rate, the share of a weight taken off at each step; of embeddings only in "
+        "rows of the batch, of biases nothing.",
+    )
     initial_accumulator: float = Field(default=0.1, ge=0, description="Start value of the accumulators.")
     dropout: Fraction = Field(default=0.1, description="Dropout after each hidden layer.")
     embedding_dropout: Fraction = Field(
@@ -181,8 +199,9 @@ class Train(Section):
     evaluations_per_epoch: int = Field(default=2, ge=1, description="Validation evaluations in each epoch.")
     seed: int = Field(default=1, ge=0, description="Seed of initial weights, order and dropout.")
     early_stopping: EarlyStopping = Field(default=EarlyStopping(), description="Early stopping.")
-    learning_rate_decay: Literal["none", "linear", "cosine"] = Field(
-        default="none", description="Decay of both learning rates to 0 over the planned steps."
+    learning_rate_decay: Literal["none", "linear", "cosine", "cool_down"] = Field(
+        default="none",
+        description="Decay of all learning rates to 0 over the planned steps; `cool_down` in the last tenth.",
     )
     weight_averaging: float = Field(
         default=0.0,

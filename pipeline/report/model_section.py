@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from pipeline.report import charts, comparison
-from pipeline.report.formats import ABSENT, count, finite, mapping, number, plain, plural, rows
+from pipeline.report.formats import ABSENT, count, finite, mapping, number, plain, plural, rows, size
 from pipeline.report.svg import extent
 
 MOST_TABLE_ROWS = 60
@@ -105,6 +105,33 @@ def steps(view: Mapping[str, Any]) -> list[tuple[str, str]]:
     if finite(exported) is not None:
         facts.append(("exported step", count(exported)))
     return facts
+
+
+def optimizer_state(view: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Memory of the optimizers' state: what, parameters, bytes, and bytes for each parameter.
+
+    First each optimizer of the training, then all together, then what other optimizers would take for the
+    same parameters.
+    """
+    state = mapping(mapping(view.get("training")).get("optimizer_state"))
+    parts = [mapping(part) for part in mapping(state.get("parts")).values()]
+    known = [
+        (str(part.get("optimizer")), numbers, taken)
+        for part in parts
+        if (numbers := finite(part.get("parameters"))) and (taken := finite(part.get("bytes"))) is not None
+    ]
+    if not known:
+        return []
+    every = sum(numbers for _, numbers, _ in known)
+    lines = list(known)
+    if len(known) > 1:
+        lines.append(("all of them", every, sum(taken for _, _, taken in known)))
+    lines += [
+        (f"{name} instead", every, taken)
+        for name, value in mapping(state.get("others")).items()
+        if (taken := finite(value)) is not None
+    ]
+    return [(name, count(numbers), size(taken), plain(taken / numbers)) for name, numbers, taken in lines]
 
 
 def throughput_chart(view: Mapping[str, Any]) -> Chart:

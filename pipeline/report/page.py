@@ -86,6 +86,7 @@ def _context(view: Mapping[str, Any]) -> dict[str, Any]:
         "training": formats.mapping(view.get("training")),
         "training_steps": model_section.steps(view),
         "loss": model_section.loss_chart(view),
+        "optimizer_state": model_section.optimizer_state(view),
         "throughput": model_section.throughput_chart(view),
         "history": model_section.history_table(view),
         "overall": list(comparison.overall(view).values()),

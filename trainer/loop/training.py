@@ -38,7 +38,13 @@ from trainer.loop.state import State, Weights, identity
 from trainer.loop.stepper import Stepper
 from trainer.loop.stopping import EarlyStopping
 from trainer.models import build_wide_deep, placements
-from trainer.optimizers import PerPart, build_optimizer, learning_rates
+from trainer.optimizers import (
+    PerPart,
+    build_optimizer,
+    learning_rates,
+    state_bytes,
+    state_of_others,
+)
 from trainer.spec import FeatureSpec, ModelSpec, TrainSpec
 from trainer.storage import write_json
 
@@ -292,6 +298,10 @@ class _Loop:
             "seconds": state.seconds,
             "examples_per_second": state.step * self.order.batch / max(state.seconds, 1e-9),
             "parameters": int(sum(value.size for value in weights)),
+            "optimizer_state": {
+                "parts": state_bytes(state.optimizer),
+                "others": state_of_others(value.shape for value in weights),
+            },
             "warm_start": state.begun,
         }
         parameters = HeadParameters(scale, shift, objective.label_mean, objective.label_deviation)

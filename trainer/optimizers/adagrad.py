@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from trainer.optimizers.rows import RowOptimizer
+from trainer.optimizers.rows import Rate, RowOptimizer, state_type
 
 
 @keras.saving.register_keras_serializable(package="tandem")
@@ -24,6 +24,7 @@ class AdaGrad(RowOptimizer):
         initial_accumulator: float, at least 0. Start of `a`. Defaults to `0.1`.
         epsilon: float above 0. Keeps `0 / 0` from an accumulator of 0. Defaults to `1e-7`.
         name: str or None. Defaults to `"adagrad"`.
+        **options: `weight_decay`, `no_decay`, `clipnorm` and others, see `RowOptimizer`.
 
     Raises:
         ValueError: if a number is out of range, or an option touches every row of a table.
@@ -35,7 +36,7 @@ class AdaGrad(RowOptimizer):
 
     def __init__(
         self,
-        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 0.02,
+        learning_rate: Rate = 0.02,
         initial_accumulator: float = 0.1,
         epsilon: float = 1e-7,
         name: str | None = "adagrad",
@@ -52,7 +53,7 @@ class AdaGrad(RowOptimizer):
         self.epsilon = float(epsilon)
 
     def slot_start(self, name: str, variable: keras.Variable) -> tf.Tensor:  # noqa: ARG002
-        return tf.fill(variable.shape, tf.constant(self.initial_accumulator, variable.dtype))
+        return tf.fill(variable.shape, tf.constant(self.initial_accumulator, state_type(variable)))
 
     def formula(
         self, gradient: tf.Tensor, learning_rate: tf.Tensor, variable: tf.Tensor, *slots: tf.Tensor

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from trainer.optimizers.rows import RowOptimizer
+from trainer.optimizers.rows import Rate, RowOptimizer, state_type
 
 
 @keras.saving.register_keras_serializable(package="tandem")
@@ -34,6 +34,7 @@ class FTRL(RowOptimizer):
         learning_rate_power: float, at most 0. Defaults to `-0.5`.
         initial_accumulator: float, at least 0. Start of `n`. Defaults to `0.1`.
         name: str or None. Defaults to `"ftrl"`.
+        **options: `clipnorm` and others, see `RowOptimizer`.
 
     Raises:
         ValueError: if a number is out of range, or an option touches every row of a table.
@@ -46,7 +47,7 @@ class FTRL(RowOptimizer):
 
     def __init__(
         self,
-        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 0.05,
+        learning_rate: Rate = 0.05,
         l1: float = 0.001,
         l2: float = 0.001,
         learning_rate_power: float = -0.5,
@@ -60,6 +61,11 @@ class FTRL(RowOptimizer):
         if learning_rate_power > 0:
             raise ValueError(
                 f"learning_rate_power must be at most 0. Received: learning_rate_power={learning_rate_power}"
+            )
+        if options.get("weight_decay"):
+            raise ValueError(
+                "FTRL makes its weights anew from its slots at every step, which undoes weight_decay. "
+                f"Received: weight_decay={options['weight_decay']}. Use l2."
             )
         super().__init__(learning_rate, name=name, **options)
         if isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
@@ -81,11 +87,13 @@ class FTRL(RowOptimizer):
         return tf.pow(accumulator, -self.learning_rate_power) / self.alpha
 
     def slot_start(self, name: str, variable: keras.Variable) -> tf.Tensor:
-        accumulator = tf.fill(variable.shape, tf.constant(self.initial_accumulator, variable.dtype))
-        if name == "accumulator":
-            return accumulator
+        kind = state_type(variable)
+        # Keras may create slots while it traces a step, where the weights are to be read outside of it.
         with tf.init_scope():
-            return self._linear(tf.convert_to_tensor(variable), accumulator)
+            accumulator = tf.fill(variable.shape, tf.constant(self.initial_accumulator, kind))
+            if name == "accumulator":
+                return accumulator
+            return self._linear(tf.cast(tf.convert_to_tensor(variable), kind), accumulator)
 
     def _linear(self, weights: tf.Tensor, accumulator: tf.Tensor) -> tf.Tensor:
         """The `z` of which weights other than 0 are the leader; 0 where they are 0."""
@@ -98,7 +106,8 @@ class FTRL(RowOptimizer):
         `z` in `[-l1, l1]`, so `z` keeps what it gathered there, clipped to that range.
         """
         for variable, slots in zip(self._trainable_variables, self._slots, strict=True):
-            weights, gathered = tf.convert_to_tensor(variable), tf.convert_to_tensor(slots["linear"])
+            gathered = tf.convert_to_tensor(slots["linear"])
+            weights = tf.cast(tf.convert_to_tensor(variable), gathered.dtype)
             told = self._linear(weights, tf.convert_to_tensor(slots["accumulator"]))
             slots["linear"].assign(
                 tf.where(weights == 0, tf.clip_by_value(gathered, -self.l1, self.l1), told)
@@ -127,7 +136,7 @@ class FTRL(RowOptimizer):
         On wider rows it takes longer than gathering and scattering. Without L2 it divides 0
         by 0 where an accumulator is 0.
         """
-        if variable.shape[1:] != [1] or not self.l2:
+        if variable.shape[1:] != [1] or not self.l2 or variable.dtype != slots[0].dtype:
             super().update_distinct(indices, gradient, learning_rate, variable, *slots)
             return
         accumulator, linear = slots

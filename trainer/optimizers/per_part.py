@@ -1,46 +1,26 @@
-"""One optimizer for both parts: FTRL on the wide table, AdaGrad on everything else."""
+"""One optimizer for both parts: FTRL on the wide table, AdaGrad or SM3 on everything else."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from trainer.optimizers.adagrad import AdaGrad
 from trainer.optimizers.ftrl import FTRL
+from trainer.optimizers.rows import Rate, RowOptimizer
+from trainer.optimizers.schedules import Decay, schedule
+from trainer.optimizers.sm3 import SM3
 from trainer.spec import DeepSpec, LinearSpec, WideSpec
 
-Decay: TypeAlias = Literal["none", "linear", "cosine"]
 WIDE_TABLE = "(.*/)?wide/table"
 LINEAR_TABLE = "(.*/)?linear/table"
 SHARED = "(.*/)?logits/bias"
-
-
-def schedule(
-    rate: float, decay: Decay, steps: int
-) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Learning rate over the planned steps.
-
-    Args:
-        rate: float above 0. Rate of step 0.
-        decay: `none`, or down to 0 at step `steps` along a line or half a cosine wave.
-        steps: int. Planned steps; at least 1 unless `decay` is `none`.
-
-    Raises:
-        ValueError: if `decay` is unknown, or needs `steps`.
-    """
-    if decay == "none":
-        return rate
-    if steps < 1:
-        raise ValueError(f"decay needs the number of planned steps. Received: decay={decay!r}, steps={steps}")
-    if decay == "linear":
-        return keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0, power=1.0)
-    if decay == "cosine":
-        return keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.0)
-    raise ValueError(f"decay must be none, linear or cosine. Received: decay={decay!r}")
+EMBEDDING_TABLES = "(.*/)?embeddings/table_.*"
+BIASES = "/bias$"
 
 
 @keras.saving.register_keras_serializable(package="tandem")
@@ -96,15 +76,16 @@ def build_optimizer(
 ) -> PerPart:
     """The optimizer of a model made by `build_wide_deep`, with all slots created.
 
-    FTRL takes the wide table, another FTRL the table of the linear model. AdaGrad takes the embeddings, the
-    kernels and the biases, which are not regularised. Without a deep part the bias uses the rate and
-    accumulator of the wide part. Call it in the scope of the strategy the model was made in.
+    FTRL takes the wide table, another FTRL the table of the linear model. AdaGrad, or SM3, takes the
+    embeddings, the kernels and the biases; weight decay passes over biases. Without a deep part AdaGrad takes
+    the bias with the rate and accumulator of the wide part. Call it in the scope of the strategy the model
+    was made in.
 
     Args:
         model: the model.
         wide: rates of the wide part.
         deep: rates of the deep part.
-        decay: `none`, `linear` or `cosine`, for both parts. Defaults to `"none"`.
+        decay: how the rates of all parts end, see `schedule`. Defaults to `"none"`.
         steps: int. Planned steps, for the decay. Defaults to `0`.
         linear: rates of the linear model, if the model has one. Defaults to `None`.
 
@@ -115,10 +96,10 @@ def build_optimizer(
     paths = [variable.path for variable in model.trainable_variables]
     has_wide = any(re.fullmatch(WIDE_TABLE, path) for path in paths)
     has_deep = not all(re.fullmatch(f"{WIDE_TABLE}|{SHARED}", path) for path in paths)
-    rest = deep if has_deep else wide
-    adagrad = AdaGrad(
-        schedule(rest.learning_rate, decay, steps), initial_accumulator=rest.initial_accumulator
-    )
+    if has_deep:
+        rest = _of_deep(deep, schedule(deep.learning_rate, decay, steps, deep.warm_up))
+    else:
+        rest = AdaGrad(schedule(wide.learning_rate, decay, steps), wide.initial_accumulator)
     patterns: dict[str, keras.optimizers.Optimizer] = {}
     if has_wide:
         patterns[WIDE_TABLE] = FTRL(
@@ -135,13 +116,26 @@ def build_optimizer(
             initial_accumulator=linear.initial_accumulator,
             name="ftrl_linear",
         )
-    optimizer = PerPart(keras.optimizers.OptimizerMap(adagrad, patterns))
+    optimizer = PerPart(keras.optimizers.OptimizerMap(rest, patterns))
     optimizer.build(model.trainable_variables)
     return optimizer
 
 
+def _of_deep(deep: DeepSpec, rate: Rate) -> RowOptimizer:
+    decays: dict[str, Any] = {"weight_decay": deep.weight_decay or None, "no_decay": (BIASES,)}
+    if deep.optimizer == "adagrad":
+        return AdaGrad(rate, deep.initial_accumulator, **decays)
+    return SM3(
+        rate,
+        deep.momentum,
+        initial_accumulator=deep.initial_accumulator,
+        tables=(EMBEDDING_TABLES,),
+        **decays,
+    )
+
+
 def slots(optimizer: PerPart, variable: keras.Variable) -> Mapping[str, keras.Variable]:
-    """Slots of a variable by name, each of the variable's shape: rows of a table correspond.
+    """Slots of a variable by name; where one has as many rows as the variable, they correspond.
 
     Raises:
         KeyError: if the optimizer was not built on the variable.
@@ -157,5 +151,5 @@ def slots(optimizer: PerPart, variable: keras.Variable) -> Mapping[str, keras.Va
 
 
 def learning_rates(optimizer: PerPart) -> dict[str, tf.Tensor]:
-    """Current learning rate of each part, by the name of its optimizer (`ftrl`, `ftrl_linear`, `adagrad`)."""
+    """Current learning rate of each part, by the name of its optimizer: `ftrl`, `adagrad` and others."""
     return {part.name: tf.convert_to_tensor(part.learning_rate) for part in optimizer.optimizers}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 import keras
@@ -204,22 +205,32 @@ def _move(carries: list[_Carry], state: WarmState, meaning: Inputs, outputs: set
         variable.assign(value)
 
 
+def _shared(slot: Sequence[int], variable: Sequence[int]) -> tuple[bool, ...]:
+    """The axes in which a slot has one number for all."""
+    return tuple(own != size for own, size in zip(slot, variable, strict=True))
+
+
 def _move_slots(optimizer: PerPart, carries: list[_Carry], state: WarmState, share: float) -> None:
     # From here a slot holds its start, which for FTRL depends on the weights.
     optimizer.restart()
-    values: dict[tuple[str, str], tuple[keras.Variable, NDArray[Any]]] = {}
+    values: dict[tuple[str, str], tuple[keras.Variable, NDArray[Any], NDArray[Any]]] = {}
     for carry in carries if share else ():
+        if not len(carry.new):
+            continue
         for name, slot in slots(optimizer, carry.variable).items():
             old = state.slots.get(carry.source, {}).get(name)
-            if old is None:
+            shared = _shared(slot.shape, carry.variable.shape)
+            if old is None or shared != _shared(old.shape, state.weights[carry.source].shape):
                 continue
-            key = name_of(carry.variable), name
-            value = _columns(values.setdefault(key, (slot, np.array(slot.numpy())))[1])
-            start = value[carry.new, : carry.width]
-            moved = _columns(old)[carry.old, : carry.width]
-            value[carry.new, : carry.width] = (
-                moved if share == 1 else start + np.float32(share) * (moved - start)
-            )
-    for slot, value in values.values():
-        slot.assign(value)
+            first = np.array(slot.numpy())
+            held = values.setdefault((name_of(carry.variable), name), (slot, first, first.copy()))
+            value, start = (_columns(array) for array in held[1:])
+            new, before = ([0], [0]) if shared[0] else (carry.new, carry.old)
+            moved, begun = _columns(old)[before, : carry.width], start[new, : carry.width]
+            if share != 1:
+                moved = begun + np.float32(share) * (moved - begun)
+            # What all rows share is a maximum over them, those of columns from several tables too.
+            value[new, : carry.width] = np.maximum(value[new, : carry.width], moved) if shared[0] else moved
+    for slot, result, _ in values.values():
+        slot.assign(result)
     optimizer.settle()

@@ -98,7 +98,7 @@ class WarmState:
         inputs: names of the inputs of the first dense layer, see `trainer.models.deep_inputs`.
         layers: names of the dense layers, from the inputs to the logits.
         weights: values of the trainable variables by name.
-        slots: slots of each of them by name, each of the variable's shape.
+        slots: slots of each of them by name, of the variable's shape with 1 for an axis that shares a number.
     """
 
     task: str
@@ -196,7 +196,10 @@ def read(path: Path) -> WarmState:
 def _check(state: WarmState) -> None:
     for variable, slots in state.slots.items():
         for name, value in slots.items():
-            if value.shape != state.weights[variable].shape:
+            shape = state.weights[variable].shape
+            if len(value.shape) != len(shape) or any(
+                own not in (1, size) for own, size in zip(value.shape, shape, strict=True)
+            ):
                 raise ValueError(f"slot {name} of {variable} has the shape {value.shape}")
     for rows in state.columns:
         table = state.weights[rows.table]

@@ -177,6 +177,20 @@ def test_training_tells_where_it_stopped_and_what_is_exported(make_view: Make) -
     assert "<dt>stopped early</dt><dd>yes</dd>" in section(page.render(view), "training")
 
 
+def test_state_of_the_optimizers_stands_beside_what_others_would_take(make_view: Make) -> None:
+    found = section(page.render(make_view("pushed")), "training")
+    table = re.search(r"<caption>Memory of the optimizers' state.*?</table>", found, re.DOTALL)
+    assert table is not None
+    lines = [re.findall(r">([^<]+)</t[hd]>", line) for line in table.group().split("<tr>")[2:]]
+    assert lines == [
+        ["FTRL", "48,226", "377 KiB", "8"],
+        ["SM3", "100,000", "7.8 KiB", "0.08"],
+        ["all of them", "148,226", "385 KiB", "2.6568"],
+        ["Adam instead", "148,226", "1.1 MiB", "8"],
+        ["AdaGrad instead", "148,226", "579 KiB", "4"],
+    ]
+
+
 def test_serving_times_carry_their_own_units(make_view: Make) -> None:
     html = section(page.render(make_view("pushed")), "sizes")
     facts = dict(re.findall(r'<th scope="row">([^<]*)</th><td class="num">([^<]*)</td>', html))

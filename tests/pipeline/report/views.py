@@ -179,6 +179,13 @@ def pushed() -> View:
             "weight_sum": float(TRAIN_ROWS),
         },
         "model_digest": view["gate"]["model_digest"],
+        "optimizer_state": {
+            "parts": {
+                "ftrl": {"optimizer": "FTRL", "parameters": 48226, "numbers": 96452, "bytes": 385808},
+                "sm3": {"optimizer": "SM3", "parameters": 100000, "numbers": 2000, "bytes": 8000},
+            },
+            "others": {"Adam": 1185808, "AdaGrad": 592904},
+        },
         "parameters": 148226,
         "recorded_requests": 1000,
         "seconds": 92.1,

@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 
 from trainer.models import build_wide_deep, penalty
-from trainer.optimizers import FTRL, AdaGrad, PerPart, build_optimizer, learning_rates, slots
-from trainer.optimizers.per_part import Decay, schedule
+from trainer.optimizers import FTRL, SM3, AdaGrad, PerPart, build_optimizer, learning_rates, slots
+from trainer.optimizers.schedules import Decay
 from trainer.spec import Column, DeepSpec, FeatureSpec, ModelSpec, WideSpec
 
 FEATURES = FeatureSpec(
@@ -74,6 +74,44 @@ def test_each_part_gets_its_optimizer_and_slots_before_the_first_step() -> None:
     assert len(run.optimizer.variables) == count
     with pytest.raises(KeyError, match="built on the variable"):
         slots(run.optimizer, keras.Variable([1.0], name="other"))
+
+
+WITH_SM3 = ModelSpec(
+    deep=DeepSpec(hidden=(8,), dropout=0.0, optimizer="sm3", learning_rate=0.05, warm_up=0.1, momentum=0.5)
+)
+
+
+def test_sm3_has_rows_and_columns_for_tables_and_momentum_for_the_rest() -> None:
+    run = Run(spec=WITH_SM3)
+    assert isinstance(run.optimizer.optimizers[1], SM3)
+    for variable in run.model.trainable_variables:
+        found = slots(run.optimizer, variable)
+        if variable.path == "wide/table":
+            assert set(found) == {"accumulator", "linear"}
+        elif "table" in variable.path:
+            assert {name: tuple(slot.shape) for name, slot in found.items()} == {
+                "accumulator_0": (variable.shape[0], 1),
+                "accumulator_1": (1, variable.shape[1]),
+            }
+        else:
+            assert "momentum" in found
+    assert float(learning_rates(run.optimizer)["sm3"]) == pytest.approx(0.05 / 4)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_sm3_learns_and_never_retraces(jit: bool) -> None:
+    run = Run(spec=WITH_SM3, jit=jit)
+    losses = run.steps(0, 60)
+    assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:10])
+    assert run.step.experimental_get_tracing_count() == 1
+
+
+def test_weight_decay_passes_over_biases() -> None:
+    spec = ModelSpec(deep=DeepSpec(hidden=(8,), weight_decay=0.1))
+    part = Run(spec=spec).optimizer.optimizers[1]
+    assert part.weight_decay == 0.1
+    decays = {v.path: part._use_weight_decay(v.value) for v in part._trainable_variables}
+    assert {path for path, decay in decays.items() if not decay} == {"hidden_0/bias", "logits/bias"}
 
 
 def test_training_learns_and_never_retraces() -> None:
@@ -138,10 +176,11 @@ def restore_list(source: Run, target: Run, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("restore", [restore_checkpoint, restore_list])
-def test_a_restored_run_continues_bit_for_bit(restore: Any, tmp_path: Path) -> None:
-    whole = Run(decay="linear")
+@pytest.mark.parametrize("spec", [SPEC, WITH_SM3])
+def test_a_restored_run_continues_bit_for_bit(restore: Any, spec: ModelSpec, tmp_path: Path) -> None:
+    whole = Run(spec=spec, decay="linear")
     whole.steps(0, 3)
-    other = Run(decay="linear")
+    other = Run(spec=spec, decay="linear")
     restore(whole, other, tmp_path)
     assert whole.steps(3, 6) == other.steps(3, 6)
     for a, b in zip(whole.state(), other.state(), strict=True):
@@ -160,20 +199,6 @@ def test_one_part_alone_trains(off: str) -> None:
     rates = learning_rates(run.optimizer)
     assert set(rates) == expected
     assert float(rates["adagrad"]) == pytest.approx(0.05 if off == "deep" else 0.02)
-
-
-@pytest.mark.parametrize(
-    ("decay", "middle", "end"), [("none", 0.4, 0.4), ("linear", 0.2, 0.0), ("cosine", 0.2, 0.0)]
-)
-def test_decay_runs_over_the_planned_steps(decay: Decay, middle: float, end: float) -> None:
-    rate = schedule(0.4, decay, 10)
-    values = [float(rate(s)) if callable(rate) else rate for s in (0, 5, 10, 11)]
-    assert values == pytest.approx([0.4, middle, end, end], abs=1e-6)
-
-
-def test_decay_needs_planned_steps() -> None:
-    with pytest.raises(ValueError, match="steps=0"):
-        schedule(0.4, "linear", 0)
 
 
 def test_restart_resets_every_slot() -> None:

@@ -116,6 +116,52 @@ def test_policies_keep_halve_or_forget_the_accumulators(fit: Fit, old: Any, stat
         assert np.array_equal(new.variable(name).numpy(), old.variable(name).numpy())
 
 
+@pytest.mark.parametrize(("policy", "share"), [("keep", 1.0), ("decay", 0.5), ("reset", 0.0)])
+def test_sm3_takes_numbers_of_rows_by_token_and_those_of_columns_whole(
+    fit: Fit, policy: str, share: float
+) -> None:
+    model = ModelSpec(WideSpec(), DeepSpec(hidden=(6, 5), dropout=0.0, optimizer="sm3"))
+    old, new, start = fit(OLD, steps=60, model=model), fit(NEW, seed=2, model=model), np.float32(0.1)
+    warmed(new, old.state(), policy)
+
+    def grown(name: str, slot: str, from_start: float = start) -> np.ndarray:
+        return from_start + share * (old.slot(name, slot) - from_start)
+
+    rows = new.slot("embeddings/table_4", "accumulator_0")
+    np.testing.assert_allclose(rows[MOVED_NEW], grown("embeddings/table_4", "accumulator_0")[MOVED_OLD])
+    assert np.all(rows[[1, 3]] == start)
+    for name in ("embeddings/table_4", "hidden_1/kernel"):
+        columns = new.slot(name, "accumulator_1")
+        np.testing.assert_allclose(columns, grown(name, "accumulator_1"), rtol=1e-6)
+        assert columns.shape[0] == 1
+        assert old.slot(name, "accumulator_1").min() > start
+    momentum = new.slot("hidden_1/kernel", "momentum")
+    np.testing.assert_allclose(momentum, grown("hidden_1/kernel", "momentum", np.float32(0)), rtol=1e-6)
+
+
+def test_columns_of_one_table_from_several_have_the_greatest_number(fit: Fit) -> None:
+    deep = DeepSpec(hidden=(6, 5), dropout=0.0, optimizer="sm3")
+    old = fit(OLD, steps=60, model=ModelSpec(WideSpec(), deep))
+    apart = [old.slot(f"embeddings/table_{width}", "accumulator_1") for width in (3, 4)]
+    spec = dataclasses.replace(
+        new_features := fit(NEW, model=ModelSpec(WideSpec(), deep)).features,
+        deep=(new_features.deep[0], dataclasses.replace(new_features.deep[1], dim=4)),
+    )
+    new = fit(NEW, seed=2, model=ModelSpec(WideSpec(), deep), spec=spec)
+    warmed(new, old.state())
+    found = new.slot("embeddings/table_4", "accumulator_1")[0]
+    assert np.array_equal(found[:3], np.maximum(apart[0][0], apart[1][0, :3]))
+    assert found[3] == apart[1][0, 3]
+
+
+def test_slots_of_another_optimizer_start_anew_under_the_same_weights(fit: Fit, state: WarmState) -> None:
+    deep = DeepSpec(hidden=(6, 5), dropout=0.0, optimizer="sm3")
+    new = fit(NEW, seed=2, model=ModelSpec(WideSpec(), deep))
+    warmed(new, state)
+    assert np.array_equal(new.variable("hidden_1/kernel").numpy(), state.weights["hidden_1/kernel"])
+    assert np.all(new.slot("hidden_1/kernel", "accumulator_0") == np.float32(0.1))
+
+
 @pytest.mark.parametrize("policy", ["keep", "decay", "reset"])
 @pytest.mark.parametrize("wide", [WideSpec(l1=0.02), WideSpec(l1=0.1, l2=0.3, learning_rate=0.5)])
 def test_the_weights_are_the_leader_so_a_gradient_of_zero_leaves_them(

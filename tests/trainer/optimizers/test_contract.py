@@ -1,4 +1,4 @@
-"""One table of contracts over every optimizer: numbers, rows, duplicates, XLA, state, refusals."""
+"""One table of contracts over every optimizer: numbers, minima, rows, duplicates, precision, XLA, state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.optimizers import FTRL, AdaGrad
+from trainer.optimizers import FTRL, SM3, AdaGrad
 from trainer.optimizers.rows import DENSE_OPTIONS, RowOptimizer
 
 ARRAYS = list[np.ndarray]
@@ -34,10 +34,44 @@ def adagrad_reference(gradient: np.ndarray, weights: np.ndarray, state: ARRAYS, 
     return [weights - rate * gradient / (np.sqrt(accumulator) + 1e-7), accumulator]
 
 
+def sm3_reference(gradient: np.ndarray, weights: np.ndarray, state: ARRAYS, rate: float) -> ARRAYS:
+    """Anil et al. 2019, algorithm SM3-II for rows and columns, element by element in float64."""
+    (rows, columns), out = state, weights.copy()
+    new = [np.zeros_like(rows), np.zeros_like(columns)]
+    for i, j in np.ndindex(weights.shape):
+        nu = min(rows[i, 0], columns[0, j]) + gradient[i, j] ** 2
+        out[i, j] -= rate * gradient[i, j] / np.sqrt(nu) if nu else 0.0
+        new[0][i, 0], new[1][0, j] = max(new[0][i, 0], nu), max(new[1][0, j], nu)
+    return [out, *new]
+
+
+def sm3_i_reference(gradient: np.ndarray, weights: np.ndarray, state: ARRAYS, rate: float) -> ARRAYS:
+    """The same for algorithm SM3-I."""
+    (rows, columns), out = [array.copy() for array in state], weights.copy()
+    for i in range(len(rows)):
+        rows[i] += max(gradient[i] ** 2)
+    for j in range(columns.shape[1]):
+        columns[0, j] += max(gradient[:, j] ** 2)
+    for i, j in np.ndindex(weights.shape):
+        nu = min(rows[i, 0], columns[0, j])
+        out[i, j] -= rate * gradient[i, j] / np.sqrt(nu) if nu else 0.0
+    return [out, rows, columns]
+
+
 CASES: dict[str, tuple[Callable[[], RowOptimizer], Callable[..., ARRAYS]]] = {
     "ftrl": (lambda: FTRL(0.5, l1=0.02, l2=0.03, initial_accumulator=0.25), ftrl_reference),
     "adagrad": (lambda: AdaGrad(0.5, initial_accumulator=0.25), adagrad_reference),
+    "sm3": (lambda: SM3(0.5, momentum=0.0, initial_accumulator=0.25), sm3_reference),
+    "sm3-i": (lambda: SM3(0.5, momentum=0.0, variant="I", initial_accumulator=0.25), sm3_i_reference),
 }
+WHOLE: dict[str, Callable[[], RowOptimizer]] = {
+    **{name: case[0] for name, case in CASES.items()},
+    "sm3-momentum": lambda: SM3(0.5, momentum=0.9),
+    "sm3-average": lambda: SM3(0.5, momentum=0.9, beta=0.9),
+    "adagrad-decay": lambda: AdaGrad(0.5, weight_decay=0.01, clipnorm=1.0),
+}
+"""Those of `CASES`, and some for dense gradients."""
+whole = pytest.mark.parametrize("case", sorted(WHOLE))
 every = pytest.mark.parametrize("case", sorted(CASES))
 PLAIN, XLA = False, True
 
@@ -107,8 +141,9 @@ def test_rows_outside_the_batch_keep_weights_and_history(case: str) -> None:
     before = state(optimizer, variable)
     optimizer.apply([slices([1, 5], np.full((2, 2), 2.0))], [variable])
     for was, now in zip(before, state(optimizer, variable), strict=True):
-        np.testing.assert_array_equal(was[[0, 2, 3, 4]], now[[0, 2, 3, 4]])
-        assert not np.array_equal(was[[1, 5]], now[[1, 5]])
+        if len(was) == 6:
+            np.testing.assert_array_equal(was[[0, 2, 3, 4]], now[[0, 2, 3, 4]])
+            assert not np.array_equal(was[[1, 5]], now[[1, 5]])
     assert before[1][0, 0] == pytest.approx(0.25 + 1.0)
     assert before[1][3, 0] == 0.25
 
@@ -153,7 +188,8 @@ def fused(case: str, width: int) -> ARRAYS:
 @pytest.mark.parametrize("width", [1, 3])
 def test_plain_steps_compiled_steps_and_fused_kernels_are_equal(case: str, width: int) -> None:
     plain = run(case, PLAIN, width)
-    for others in (run(case, XLA, width), fused(case, width)):
+    kernels = [fused(case, width)] if case in ("ftrl", "adagrad") else []
+    for others in (run(case, XLA, width), *kernels):
         for ours, theirs in zip(plain, others, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
@@ -211,16 +247,150 @@ def test_a_restored_optimizer_continues_bit_for_bit(case: str, width: int, tmp_p
             np.testing.assert_array_equal(was, now)
 
 
+@whole
+@pytest.mark.parametrize("jit", [PLAIN, XLA])
+def test_the_minimum_of_a_bowl_is_reached(case: str, jit: bool) -> None:
+    optimizer, variable = WHOLE[case](), keras.Variable(np.full((3, 2), 2.0, np.float32), name="weights")
+    optimizer.build([variable])
+    lowest = tf.constant([[1.0, -1.0], [0.5, 0.0], [-0.5, 2.0]])
+    steep = tf.constant([[1.0, 10.0], [0.1, 1.0], [3.0, 0.3]])
+
+    @tf.function(jit_compile=jit)
+    def step() -> None:
+        optimizer.apply([steep * (variable.value - lowest)], [variable])
+
+    for _ in range(600):
+        step()
+    # L1 and L2 of FTRL and the weight decay pull the minimum itself a little.
+    np.testing.assert_allclose(variable.numpy(), lowest, atol=0.25 if case == "ftrl" else 0.05)
+    assert step.experimental_get_tracing_count() == 1
+
+
+@whole
+@pytest.mark.parametrize("jit", [PLAIN, XLA])
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float64"])
+def test_state_of_half_precision_is_float32(case: str, jit: bool, kind: str) -> None:
+    exact, rough = [], []
+    for dtype, found in (("float32", exact), (kind, rough)):
+        optimizer, variable = WHOLE[case](), keras.Variable(np.full((3, 2), 0.5), dtype=dtype, name="w")
+        optimizer.build([variable])
+        step = compiled(optimizer, variable, jit)
+        for scale in (1.0, -2.0, 0.001):
+            step(tf.constant([[scale, 0.0], [0.25, 60.0 * scale], [0.0, 0.0]], dtype))
+        found += state(optimizer, variable)
+        slots = optimizer.slots(variable).values()
+        assert {slot.dtype for slot in slots} == {"float64" if dtype == "float64" else "float32"}
+        assert np.isfinite(np.concatenate([array.astype(np.float64).ravel() for array in found])).all()
+    # The squares of 60 and 0.001 are beyond float16.
+    for rounded, whole_number in zip(rough, exact, strict=True):
+        np.testing.assert_allclose(rounded.astype(np.float32), whole_number, rtol=0.02, atol=0.01)
+
+
+def fitted(optimizer: RowOptimizer, policy: str = "float32") -> keras.Model:
+    layers = [keras.layers.Dense(4, "tanh", dtype=policy), keras.layers.Dense(1, dtype=policy)]
+    model = keras.Sequential([keras.Input((3,)), *layers])
+    for index, weight in enumerate(model.weights):
+        weight.assign(np.random.default_rng(index).normal(size=weight.shape))
+    scaled = keras.optimizers.LossScaleOptimizer(optimizer) if policy == "mixed_float16" else optimizer
+    model.compile(scaled, loss="mse", jit_compile=False)
+    return model
+
+
+def fit(model: keras.Model, first: int, last: int) -> list[float]:
+    losses = []
+    for index in range(first, last):
+        inputs = np.random.default_rng(index).normal(size=(8, 3)).astype(np.float32)
+        losses.append(float(model.train_on_batch(inputs, inputs.sum(axis=1, keepdims=True))))
+    return losses
+
+
+@whole
+def test_a_keras_file_goes_on_bit_for_bit(case: str, tmp_path: Path) -> None:
+    model = fitted(WHOLE[case]())
+    fit(model, 0, 3)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert fit(again, 3, 8) == fit(model, 3, 8)
+    assert int(again.optimizer.iterations) == 8
+    for was, now in zip(model.optimizer.variables, again.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(was.numpy(), now.numpy())
+
+
+@whole
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_learns_under_loss_scaling(case: str, policy: str) -> None:
+    model = fitted(WHOLE[case](), policy)
+    losses = fit(model, 0, 60)
+    assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:10])
+
+
 @every
+def test_options_of_keras_on_rows_equal_those_on_the_whole_table(case: str) -> None:
+    """Clipping takes the norm of the added rows; decay of the rows of the batch is that of these rows."""
+    factory = type(CASES[case][0]())
+    plain: dict[str, Any] = {"momentum": 0.0} if factory is SM3 else {}
+    choices: list[dict[str, Any]] = [{"clipnorm": 0.7}, {"global_clipnorm": 0.7}, {"clipvalue": 0.3}]
+    if factory is not FTRL:
+        choices.append({"weight_decay": 0.1})
+    # Every row occurs, some of them twice.
+    ids = tf.constant([4, 1, 4, 0, 5, 2, 3, 1], tf.int64)
+    values = tf.constant(np.random.default_rng(8).normal(size=(8, 2)), tf.float32)
+    by_rows = tf.IndexedSlices(values, ids, tf.constant([6, 2]))
+    at_once = tf.math.unsorted_segment_sum(values, ids, 6)
+    for options in choices:
+        for jit in (PLAIN, XLA):
+            found = []
+            for gradient in (by_rows, at_once):
+                optimizer, variables = factory(0.5, **plain, **options), [table(), keras.Variable([0.5])]
+                optimizer.build(variables)
+                step = tf.function(optimizer.apply, jit_compile=jit)
+                step([gradient, tf.constant([3.0])])
+                found.append([array for variable in variables for array in state(optimizer, variable)])
+            for rows, dense in zip(*found, strict=True):
+                np.testing.assert_allclose(rows, dense, rtol=2e-5, atol=1e-6)
+
+
+def test_decay_passes_over_named_variables_and_rows_that_are_not_there() -> None:
+    for kind in (AdaGrad, SM3):
+        optimizer = kind(0.5, weight_decay=0.2, no_decay=["bias$"])
+        variables = [table(), keras.Variable([1.0], name="bias"), keras.Variable([1.0], name="kernel")]
+        optimizer.build(variables)
+        before = variables[0].numpy()
+        optimizer.apply([slices([2], np.zeros((1, 2))), tf.zeros(1), tf.zeros(1)], variables)
+        now = variables[0].numpy()
+        np.testing.assert_allclose(now[2], before[2] * (1 - 0.5 * 0.2), rtol=1e-6)
+        np.testing.assert_array_equal(np.delete(now, 2, 0), np.delete(before, 2, 0))
+        assert [float(v.numpy()[0]) for v in variables[1:]] == pytest.approx([1.0, 0.9])
+        copy = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+        assert copy.no_decay == ("bias$",)
+    with pytest.raises(ValueError, match=r"undoes weight_decay. Received: weight_decay=0.1"):
+        FTRL(weight_decay=0.1)
+
+
+@pytest.mark.parametrize("kind", [FTRL, AdaGrad, SM3])
+def test_an_average_of_weights_is_kept_but_not_of_tables(kind: type[RowOptimizer]) -> None:
+    optimizer, variable = kind(0.5, use_ema=True, ema_momentum=0.5), table()
+    optimizer.build([variable])
+    with pytest.raises(ValueError, match=r"use_ema=True and row updates of .*table"):
+        optimizer.apply([slices([2], np.ones((1, 2)))], [variable])
+    path = []
+    for _ in range(2):
+        optimizer.apply([tf.ones((6, 2))], [variable])
+        path.append(variable.numpy())
+    optimizer.finalize_variable_values([variable])
+    np.testing.assert_allclose(variable.numpy(), (path[0] + path[1]) / 2, rtol=1e-6)
+
+
+@whole
 def test_config_round_trip_keeps_every_setting(case: str) -> None:
-    optimizer = CASES[case][0]()
+    optimizer = WHOLE[case]()
     copy = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert type(copy) is type(optimizer)
     assert copy.get_config() == optimizer.get_config()
 
 
 @pytest.mark.parametrize("option", DENSE_OPTIONS)
-@pytest.mark.parametrize("kind", [FTRL, AdaGrad])
+@pytest.mark.parametrize("kind", [FTRL, AdaGrad, SM3])
 def test_options_that_touch_every_row_are_refused(kind: type[RowOptimizer], option: str) -> None:
     with pytest.raises(ValueError, match=f"{option}.*Received: {option}=2"):
         kind(**{option: 2})
@@ -237,6 +407,10 @@ def test_options_that_touch_every_row_are_refused(kind: type[RowOptimizer], opti
         (AdaGrad, {"learning_rate": -1.0}),
         (AdaGrad, {"epsilon": 0.0}),
         (AdaGrad, {"initial_accumulator": -0.1}),
+        (SM3, {"learning_rate": 0.0}),
+        (SM3, {"momentum": 1.0}),
+        (SM3, {"beta": -0.1}),
+        (SM3, {"initial_accumulator": -0.1}),
     ],
 )
 def test_numbers_out_of_range_are_refused(kind: type[RowOptimizer], arguments: dict[str, float]) -> None:
