@@ -26,6 +26,10 @@ BENCHMARKS: dict[str, tuple[str, tuple[str, ...]]] = {
     **{f"quality/{file.stem}": ("quality", (str(file),)) for file in sorted(VARIANTS.glob("*.yaml"))},
     "training": ("training", ()),
     "sparse_updates": ("sparse_updates", ()),
+    "optimizers": ("optimizers", ()),
+    "convergence": ("convergence", ()),
+    "bi_tempered": ("bi_tempered", ()),
+    "wrong_labels": ("wrong_labels", ()),
 }
 
 

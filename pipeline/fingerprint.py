@@ -16,7 +16,7 @@ _PROJECT = Path(__file__).resolve().parent.parent
 # What every step of ours imports; stock steps do without.
 _SHARED = ("components/adapter.py", "trainer/errors.py", "trainer/faults.py", "trainer/storage.py")
 # What `import trainer.export` runs.
-_EXPORT = ("trainer/export", "trainer/data", "trainer/spec.py")
+_EXPORT = ("trainer/export", "trainer/data", "trainer/losses", "trainer/spec.py")
 
 SOURCES: dict[str, tuple[str, ...]] = {
     "ingest": (*_SHARED, "components/ingest"),

@@ -25,13 +25,13 @@ def transform_plan(config: Config) -> Json:
     Returns:
         `task`, `label` (`column`, `classes`), `weight_column`, `features`, `crosses`, and of `model` which
         parts are on. Nothing else of the config is in it, so a change elsewhere leaves the transform step
-        cached.
+        cached. Columns of transformed examples are in the order of its features, that of their names.
     """
     return {
         "task": config.task,
         "label": {"column": config.label.column, "classes": list(config.label.classes)},
         "weight_column": config.data.weight_column,
-        "features": {name: _plain(feature) for name, feature in config.features.items()},
+        "features": {name: _plain(feature) for name, feature in sorted(config.features.items())},
         "crosses": [_plain(cross) for cross in config.crosses],
         "model": {
             "wide": {"enabled": config.model.wide.enabled},

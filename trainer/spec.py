@@ -223,6 +223,16 @@ class EarlyStoppingSpec(Record):
 
 
 @dataclasses.dataclass(frozen=True)
+class BiTemperedSpec(Record):
+    """Temperatures of the bi-tempered loss. Fields as in `train.bi_tempered` of the configuration."""
+
+    t1: float = 0.8
+    t2: float = 1.2
+    label_smoothing: float = 0.0
+    ramp: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainSpec(Record):
     """The training loop. Fields as in `train` of the configuration."""
 
@@ -234,6 +244,8 @@ class TrainSpec(Record):
     learning_rate_decay: Literal["none", "linear", "cosine", "cool_down"] = "none"
     weight_averaging: float = 0.0
     calibrate: bool = False
+    loss: Literal["auto", "bi_tempered"] = "auto"
+    bi_tempered: BiTemperedSpec = BiTemperedSpec()
     class_weights: Literal["balanced"] | dict[str, float] | None = None
     checkpoint_every_steps: int = 500
     warm_start: Literal["none", "keep", "decay", "reset"] = "none"

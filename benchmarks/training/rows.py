@@ -22,12 +22,13 @@ STEPS = 64  # in a block, as the pipeline takes them at a time
 SCHEDULED_STEPS = 1_000_000  # of the decay: no rate may reach 0 while there are turns
 
 
-def _transformed(root: Path) -> tuple[FeatureSpec, list[Path]]:
+def transformed(root: Path, rows: int | None = ROWS) -> tuple[FeatureSpec, list[Path]]:
     """Runs the pipeline, unless `root` holds a run; returns the features and the training examples."""
+    limit = ["--set", f"data.limit={rows}"] if rows else []
     if not any(root.glob("runs/*/summary.json")):
         tandem = str(Path(sys.executable).with_name("tandem"))
         done = subprocess.run(
-            [tandem, "run", str(FLIGHTS), "--root", str(root), "--set", f"data.limit={ROWS}", "--json"],
+            [tandem, "run", str(FLIGHTS), "--root", str(root), *limit, "--json"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -47,11 +48,11 @@ def prepare(root: Path, directory: Path) -> None:
         root: of a pipeline run with the config of flights; run first if there is none.
         directory: gets both files.
     """
-    features, files = _transformed(root)
+    features, files = transformed(root)
     arguments = train_arguments(load(FLIGHTS, []))
     plan = TrainSpec.from_json(arguments["train"])
     split = open_split(files, features)
-    objective, bias = objective_for(features, plan, split.statistics)
+    objective, bias = objective_for(features, plan, split.statistics, 1)
     order = TrainingOrder(split.rows, plan.batch_size, plan.seed)
     held = list(training_blocks(split, order, 0, [STEPS] * BLOCKS))
     np.savez(directory / BATCHES, **{name: np.stack([block[name] for block in held]) for name in held[0]})

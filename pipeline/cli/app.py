@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pipeline.cli import configs, data, doctor, models, run, runs
+from pipeline.cli import configs, data, doctor, models, noise, run, runs
 
 app = typer.Typer(
     name="tandem",
@@ -20,6 +20,7 @@ app.command("resume")(run.resume)
 app.command("report")(runs.report)
 app.command("rollback")(models.rollback)
 app.command("predict")(models.predict)
+app.command("noise")(noise.noise)
 app.command("doctor")(doctor.doctor)
 app.add_typer(configs.app, name="config")
 app.add_typer(runs.app, name="runs")

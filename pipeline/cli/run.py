@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipeline.execute import Result
     from pipeline.root import Root
     from pipeline.runs.store import Run
+    from trainer.errors import TandemError
 
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Also show what libraries log.")]
 
@@ -95,7 +96,6 @@ def _execute(
     from pipeline.cli.progress import watcher_for
     from pipeline.cli.quiet import quiet_stderr
     from pipeline.runs.lock import ensure_free
-    from trainer.errors import TandemError
     from trainer.faults import point
 
     # Told before the libraries are loaded and a run is begun.
@@ -103,7 +103,7 @@ def _execute(
     ensure_free(root.lock)
     point("root.create")
     root.path.mkdir(parents=True, exist_ok=True)
-    console = _console(as_json)
+    console = console_for(as_json)
     try:
         with watcher_for(console) as watcher:
             watcher.note(f"[bold]{config.name}[/]: loading libraries")
@@ -112,14 +112,20 @@ def _execute(
 
             result = execute(config, directory, root, watcher, existing, verbose, typed)
     except KeyboardInterrupt:
-        raise TandemError(
-            "CLI-003", "Interrupted.", "`tandem resume` goes on with a run that had begun.", exit_status=130
-        ) from None
+        raise interrupted("`tandem resume` goes on with a run that had begun.") from None
     _show_result(result, console, as_json)
     raise typer.Exit(result.exit_status)
 
 
-def _console(as_json: bool) -> Console:
+def interrupted(next_step: str) -> TandemError:
+    """What a command ends with that a keyboard interrupt reached."""
+    from trainer.errors import TandemError
+
+    return TandemError("CLI-003", "Interrupted.", next_step, exit_status=130)
+
+
+def console_for(as_json: bool) -> Console:
+    """Where progress goes: standard output, or standard error beside JSON."""
     from rich.console import Console
 
     if as_json:

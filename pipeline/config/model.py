@@ -191,6 +191,24 @@ class EarlyStopping(Section):
     min_delta: float = Field(default=0.0, ge=0, description="Least fall that counts as improvement.")
 
 
+class BiTempered(Section):
+    """The bi-tempered logistic loss (Amid et al. 2019), which limits what a wrong label can do.
+
+    Below 1 `t1` bounds the loss of an example, so that one far from its class counts less; above 1 `t2` gives
+    probabilities heavier tails, so that one near the border counts less. At `(1, 1)` it is the log loss.
+    """
+
+    t1: float = Field(default=0.8, ge=0, le=1, description="Temperature of the logarithm.")
+    t2: float = Field(default=1.2, ge=1, le=10, description="Temperature of the exponential.")
+    label_smoothing: Fraction = Field(
+        default=0.0, description="Share of the label spread over the other classes."
+    )
+    ramp: Fraction = Field(
+        default=0.0,
+        description="Share of the planned steps in which the temperatures move from (1, 1) to theirs.",
+    )
+
+
 class Train(Section):
     """The training loop."""
 
@@ -213,6 +231,12 @@ class Train(Section):
         default=False,
         description="Fit scale and shift of the logits on the validation split and export them.",
     )
+    loss: Literal["auto", "bi_tempered"] = Field(
+        default="auto",
+        description="`auto`: log loss for classes, squared error for a regression. With `bi_tempered` the "
+        "model serves the tempered probabilities that the loss means.",
+    )
+    bi_tempered: BiTempered = Field(default=BiTempered(), description="Temperatures of that loss.")
     class_weights: Literal["balanced"] | dict[str, float] | None = Field(
         default=None, description="Weight of each class in the loss: `balanced`, a mapping, or none."
     )

@@ -48,6 +48,7 @@ def run_graph(
     watcher: Watcher,
     outcome: Outcome,
     verbose: bool = False,
+    last: str = "",
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Runs every step in order; stops at the first that fails or is interrupted.
@@ -60,6 +61,7 @@ def run_graph(
         watcher: told about each step.
         outcome: gets the steps as they end, so that nothing is lost whatever is raised between them.
         verbose: also log to the terminal. Defaults to `False`.
+        last: step after which it ends. Defaults to `""`: the last of the graph.
         clock: seconds. Defaults to `time.monotonic`.
     """
     began = clock()
@@ -76,6 +78,8 @@ def run_graph(
             for name in metadata.close_interrupted(handle, root.artifacts):
                 run.event("interrupted_execution_closed", execution=name)
     nodes = [node.pipeline_node for node in ir.nodes]
+    if last:
+        nodes = nodes[: [node.node_info.id for node in nodes].index(last) + 1]
     for index, node in enumerate(nodes):
         name = node.node_info.id
         watcher.step_started(name, index, len(nodes))

@@ -108,6 +108,14 @@ def _context(view: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def document(template: str, **context: Any) -> str:
+    """A page as HTML that loads nothing; every value is escaped."""
+    css = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    page = _environment().get_template(template).render(css=Markup(css), policy=policy(css), **context)
+    # Text from damaged files can hold lone surrogates, which no UTF-8 file can.
+    return page.encode("utf-8", "replace").decode("utf-8")
+
+
 def render(view: Mapping[str, Any]) -> str:
     """The report of a run as HTML.
 
@@ -122,14 +130,7 @@ def render(view: Mapping[str, Any]) -> str:
         >>> "Not finished" in render({})
         True
     """
-    css = (TEMPLATES / "report.css").read_text(encoding="utf-8")
-    page = (
-        _environment()
-        .get_template("report.html.j2")
-        .render(css=Markup(css), policy=policy(css), **_context(view))
-    )
-    # Text from damaged files can hold lone surrogates, which no UTF-8 file can.
-    return page.encode("utf-8", "replace").decode("utf-8")
+    return document("report.html.j2", **_context(view))
 
 
 def write(view: Mapping[str, Any], path: Path) -> None:

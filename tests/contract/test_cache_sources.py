@@ -25,6 +25,7 @@ WITHOUT_STEPS = {
     "pipeline/graph.py": "sets the parameters and channels of the steps",
     "pipeline/init/": "writes configs",
     "pipeline/local/": "drives the steps",
+    "pipeline/noise/": "an experiment beside the runs",
     "pipeline/plan.py": "makes the parameters",
     "pipeline/predict.py": "scores files with a pushed model",
     "pipeline/report/": "shows results",

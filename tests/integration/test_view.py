@@ -14,8 +14,8 @@ from pipeline.report import page
 from tests.pipeline.report import views
 
 ROWS = 600
-# Mappings whose keys come from the data and the libraries.
-NAMED_BY_DATA = ("slice", "columns", "versions")
+# Mappings whose keys come from the data, the libraries and the optimizers.
+NAMED_BY_DATA = ("slice", "columns", "versions", "parts", "others")
 
 
 def differences(made: Any, real: Any, path: str = "") -> Iterator[str]:

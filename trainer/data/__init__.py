@@ -1,7 +1,7 @@
 """Transformed examples in files, as batches in a reproducible order."""
 
 from trainer.data.batches import Batch, Block, evaluation_blocks, training_blocks
-from trainer.data.labels import LabelStatistics, prior_logits
+from trainer.data.labels import LabelAccumulator, LabelStatistics, prior_logits
 from trainer.data.order import TrainingOrder
 from trainer.data.split import DEFAULT_MEMORY_BYTES, Split, open_split
 
@@ -9,6 +9,7 @@ __all__ = [
     "DEFAULT_MEMORY_BYTES",
     "Batch",
     "Block",
+    "LabelAccumulator",
     "LabelStatistics",
     "Split",
     "TrainingOrder",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,7 +80,7 @@ def serialized_examples(files: Sequence[Path]) -> Any:
     )
 
 
-def numpy_batches(dataset: Any, files: Sequence[Path]) -> Iterator[Columns]:
+def numpy_batches(dataset: Any, files: Sequence[Path]) -> Iterator[Any]:
     """Iterates over parsed batches as numpy arrays.
 
     Raises:
@@ -88,22 +90,60 @@ def numpy_batches(dataset: Any, files: Sequence[Path]) -> Iterator[Columns]:
         yield from dataset.as_numpy_iterator()
     except (*_DAMAGED, UnicodeDecodeError) as error:
         # TensorFlow quotes the record it cannot parse, and fails to when that is no UTF-8.
-        cause = " ".join(str(error).split())[:300]
-        raise TandemError(
-            "TRAIN-102",
-            "Files of transformed examples must be whole and hold the features of the specification. "
-            f"Received: files={[str(path) for path in files[:3]]} ({cause})",
-            "Run the transform step again.",
-        ) from error
+        raise _damaged(files, " ".join(str(error).split())[:300]) from error
 
 
 def read_in_order(files: Sequence[Path], spec: FeatureSpec, batch_size: int = 4096) -> Iterator[Columns]:
-    """Batches of all examples in file order; the last one may be smaller."""
+    """Batches of all examples in file order; the last one may be smaller.
+
+    Raises:
+        TandemError: `TRAIN-102` as `numpy_batches`, and after the last batch if a gzip file is cut off.
+    """
     dataset = (
         serialized_examples(files)
         .batch(batch_size)
-        .map(lambda batch: parse(batch, spec), num_parallel_calls=2, deterministic=True)
+        .map(lambda batch: (parse(batch, spec), _length(batch)), num_parallel_calls=2, deterministic=True)
         .prefetch(2)
     )
-    for columns in numpy_batches(dataset, files):
+    length = 0
+    for columns, size in numpy_batches(dataset, files):
+        length += int(size)
         yield {name: np.asarray(values) for name, values in columns.items()}
+    _check_ends(files, length)
+
+
+def _length(batch: Any) -> Any:
+    """Bytes that serialized examples take in a file: each has a header of 12 and a checksum of 4."""
+    return tf.reduce_sum(tf.strings.length(batch) + 16)
+
+
+def _check_ends(files: Sequence[Path], length: int) -> None:
+    """Refuses a gzip file that is cut off between two records, which TensorFlow takes for its end."""
+    packed = [path for path in files if compression_of(path)]
+    plain = sum(path.stat().st_size for path in files if path not in packed)
+    # The last four bytes of a gzip file tell how long its content is.
+    told = sum(int.from_bytes(_end(path), "little") for path in packed)
+    if (length - plain - told) % (1 << 32) == 0:
+        return
+    for path in packed:
+        try:
+            with gzip.open(path) as file:
+                while file.read(1 << 20):
+                    pass
+        except (EOFError, OSError, zlib.error) as error:
+            raise _damaged([path], str(error)) from error
+
+
+def _end(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 4))
+        return file.read()
+
+
+def _damaged(files: Sequence[Path], cause: str) -> TandemError:
+    return TandemError(
+        "TRAIN-102",
+        "Files of transformed examples must be whole and hold the features of the specification. "
+        f"Received: files={[str(path) for path in files[:3]]} ({cause})",
+        "Run the transform step again.",
+    )

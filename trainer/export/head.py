@@ -7,24 +7,49 @@ from typing import Any
 
 import tensorflow as tf
 
+from trainer.losses import tempered_log_odds, tempered_log_softmax
 from trainer.spec import FeatureSpec
 
 
 @dataclasses.dataclass(frozen=True)
 class HeadParameters:
-    """Numbers fitted after or beside the weights: `z' = scale z + shift`, then label units for regression.
+    """Numbers fitted after or beside the weights: `z' = scale link(z) + shift`, then label units.
 
     Args:
         scale: float. Calibration scale; for multiclass the inverse temperature. Defaults to `1.0`.
         shift: float. Calibration shift. Defaults to `0.0`.
         label_mean: float. Regression: mean of the train labels. Defaults to `0.0`.
         label_deviation: float. Regression: standard deviation of the train labels. Defaults to `1.0`.
+        temperature: float above 0. That of the exponential in probabilities, see `link`. Defaults to `1.0`.
     """
 
     scale: float = 1.0
     shift: float = 0.0
     label_mean: float = 0.0
     label_deviation: float = 1.0
+    temperature: float = 1.0
+
+
+def link(task: str, logits: Any, temperature: float) -> Any:
+    """Logits whose sigmoid or softmax is the tempered one of `logits`.
+
+    What a model outputs under the bi-tempered loss is no log-odds: the probability is the tempered sigmoid or
+    softmax. Its log-odds (binary) or logarithm (multiclass) are, so that a calibration, and whoever reads
+    `logits` from a server, can go on as for any other model.
+
+    Args:
+        task: `binary`, `multiclass` or `regression`, which is left as it is.
+        logits: float `(batch, outputs)`.
+        temperature: float above 0; at 1 nothing changes.
+
+    Returns:
+        Float `(batch, outputs)`.
+    """
+    if temperature == 1.0 or task == "regression":
+        return tf.convert_to_tensor(logits)
+    if task == "binary":
+        return tempered_log_odds(logits, temperature)
+    return tempered_log_softmax(logits, temperature)
 
 
 class Head(tf.Module):
@@ -45,13 +70,14 @@ class Head(tf.Module):
         super().__init__(name="head")
         self._task = spec.task
         self._classes = tuple(spec.classes)
+        self._temperature = parameters.temperature
         self.scale = tf.Variable(parameters.scale, trainable=False, dtype=tf.float32)
         self.shift = tf.Variable(parameters.shift, trainable=False, dtype=tf.float32)
         self.label_mean = tf.Variable(parameters.label_mean, trainable=False, dtype=tf.float32)
         self.label_deviation = tf.Variable(parameters.label_deviation, trainable=False, dtype=tf.float32)
 
     def __call__(self, logits: Any) -> dict[str, Any]:
-        logits = tf.cast(logits, tf.float32) * self.scale + self.shift
+        logits = link(self._task, tf.cast(logits, tf.float32), self._temperature) * self.scale + self.shift
         if self._task == "regression":
             return {"predictions": logits * self.label_deviation + self.label_mean}
         if self._task == "binary":

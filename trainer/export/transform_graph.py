@@ -36,6 +36,11 @@ class TransformGraph(tf.Module):
         self._function = getattr(function, "concrete_functions", [function])[0]
         self._inputs: dict[str, Any] = dict(self._function.structured_input_signature[0][0])
 
+    @property
+    def inputs(self) -> Mapping[str, tf.SparseTensorSpec]:
+        """What the graph takes, the label among it, by name."""
+        return self._inputs
+
     def require(self, raw: Mapping[str, str]) -> None:
         """Checks that the graph has an input of the right type for each raw feature.
 

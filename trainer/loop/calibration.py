@@ -23,7 +23,7 @@ def calibrate(
 
     Args:
         task: `binary`, `multiclass` or `regression`.
-        logits: `(rows, outputs)`.
+        logits: `(rows, outputs)`, those of a sigmoid or softmax (`trainer.export.head.link`).
         labels: `(rows,)`, standardised for regression.
         weights: `(rows,)`, at least one positive.
 

@@ -11,8 +11,16 @@ import tensorflow as tf
 
 from trainer.data import LabelStatistics, prior_logits
 from trainer.errors import TandemError
-from trainer.losses import class_weight_vector
-from trainer.spec import FeatureSpec, TrainSpec
+from trainer.export.head import link
+from trainer.losses import (
+    bi_tempered_binary_logistic_loss,
+    bi_tempered_logistic_loss,
+    class_weight_vector,
+    for_task,
+    log_t,
+    temperatures,
+)
+from trainer.spec import BiTemperedSpec, FeatureSpec, TrainSpec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +34,8 @@ class Objective:
         class_weights: one for each class, or None. Defaults to `None`.
         label_mean: float. Subtracted from the label of a regression. Defaults to `0.0`.
         label_deviation: float above 0. Divides it then. Defaults to `1.0`.
+        bi_tempered: temperatures, or None for the loss of the task. Defaults to `None`.
+        ramp_steps: int. Steps in which the temperatures move from (1, 1) to theirs. Defaults to `0`.
     """
 
     task: str
@@ -33,6 +43,38 @@ class Objective:
     class_weights: Sequence[float] | None = None
     label_mean: float = 0.0
     label_deviation: float = 1.0
+    bi_tempered: BiTemperedSpec | None = None
+    ramp_steps: int = 0
+
+    @property
+    def temperature(self) -> float:
+        """That of the head: `t2`, or 1."""
+        return self.bi_tempered.t2 if self.bi_tempered else 1.0
+
+    def loss(self, labels: Any, logits: Any, step: Any = None) -> Any:
+        """The loss of each example, float32 `(batch,)`.
+
+        Args:
+            labels: as `labels` gives them.
+            logits: float32 `(batch, outputs)`.
+            step: int scalar, the steps done, for temperatures on their way; None for those they end with.
+                Defaults to `None`.
+        """
+        spec = self.bi_tempered
+        if spec is None:
+            return for_task(self.task)(labels, logits)
+        t1, t2 = spec.t1, spec.t2
+        if step is not None and self.ramp_steps:
+            t1, t2 = temperatures(step, t1, t2, self.ramp_steps)
+        if self.task == "binary":
+            return bi_tempered_binary_logistic_loss(
+                labels, tf.squeeze(logits, 1), t1, t2, spec.label_smoothing
+            )
+        return bi_tempered_logistic_loss(labels, logits, t1, t2, spec.label_smoothing)
+
+    def link(self, logits: Any) -> Any:
+        """Logits whose sigmoid or softmax is the tempered one of `logits`, see `trainer.export.head.link`."""
+        return link(self.task, logits, self.temperature)
 
     def labels(self, batch: dict[str, Any]) -> Any:
         """Labels as the loss takes them, `(batch,)`."""
@@ -49,9 +91,12 @@ class Objective:
 
 
 def objective_for(
-    features: FeatureSpec, plan: TrainSpec, labels: LabelStatistics
+    features: FeatureSpec, plan: TrainSpec, labels: LabelStatistics, steps: int
 ) -> tuple[Objective, tuple[float, ...]]:
-    """The objective of a training, and the bias to start from: that of the best constant prediction."""
+    """The objective of a training of so many steps, and the bias to start from.
+
+    The bias is that of the best constant prediction: `log_t` of the share of each class.
+    """
     weights = class_weight_vector(plan.class_weights, features.classes, labels.class_weight_sums)
     effective = labels
     if weights is not None:
@@ -59,8 +104,20 @@ def objective_for(
         effective = dataclasses.replace(labels, class_weight_sums=sums, weight_sum=sum(sums))
     mean, deviation = (labels.mean, labels.deviation) if features.task == "regression" else (0.0, 1.0)
     mean_weight = effective.weight_sum / effective.rows
-    objective = Objective(features.task, mean_weight, weights, mean, deviation)
-    return objective, prior_logits(features.task, effective)
+    tempered = plan.bi_tempered if plan.loss == "bi_tempered" else None
+    ramp = round(tempered.ramp * steps) if tempered else 0
+    objective = Objective(features.task, mean_weight, weights, mean, deviation, tempered, ramp)
+    bias = prior_logits(features.task, effective)
+    return objective, _tempered(features.task, bias, 1.0 if ramp else objective.temperature)
+
+
+def _tempered(task: str, logits: tuple[float, ...], temperature: float) -> tuple[float, ...]:
+    """Logits whose tempered sigmoid or softmax is the plain one of `logits`."""
+    if temperature == 1.0:
+        return logits
+    every = tf.constant([0.0, *logits] if task == "binary" else logits, tf.float64)
+    found = log_t(tf.nn.softmax(every), temperature).numpy()
+    return (float(found[1] - found[0]),) if task == "binary" else tuple(float(value) for value in found)
 
 
 def check_validation(objective: Objective, plan: TrainSpec, labels: LabelStatistics) -> None:

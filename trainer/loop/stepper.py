@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from trainer.data import Block, Split, evaluation_blocks
 from trainer.loop.averaging import WeightAverage
 from trainer.loop.objective import Objective
-from trainer.losses import for_task
 from trainer.models import penalty
 from trainer.spec import FeatureSpec
 
@@ -67,7 +66,7 @@ class Stepper:
         self._strategy = strategy
         self._replicas = int(strategy.num_replicas_in_sync)
         self._model, self._optimizer, self._average = model, optimizer, average
-        self._objective, self._loss = objective, for_task(spec.task)
+        self._objective = objective
         self._batch = batch
         self._outputs = spec.num_classes
         self._inputs = list(model.input)
@@ -156,7 +155,10 @@ class Stepper:
             # A linear model beside the joint one has logits and a loss of its own.
             heads = tf.split(tf.cast(logits, tf.float32), logits.shape[-1] // self._outputs, axis=-1)
             scale = self._batch * self._objective.mean_weight
-            losses = [tf.reduce_sum(self._loss(labels, head) * weights) / scale for head in heads]
+            step = self._optimizer.iterations.value if self._objective.ramp_steps else None
+            losses = [
+                tf.reduce_sum(self._objective.loss(labels, head, step) * weights) / scale for head in heads
+            ]
             loss = losses[0]
             total = tf.add_n(losses) + penalty(self._model) / self._replicas
         gradients = tape.gradient(total, [variable.value for variable in variables])
@@ -188,7 +190,7 @@ class Stepper:
                 logits = self._model({name: batch[name] for name in self._inputs}, training=False)
                 logits = tf.cast(logits, tf.float32)
                 weights = self._objective.weights(batch)
-                loss = self._loss(self._objective.labels(batch), logits)
+                loss = self._objective.loss(self._objective.labels(batch), logits)
                 # A weight of 0 must silence a row whatever its loss.
                 loss = tf.where(weights > 0, loss * weights, tf.zeros_like(loss))
                 return tf.reduce_sum(loss), tf.reduce_sum(weights), logits

@@ -76,8 +76,8 @@ def train(
     features: FeatureSpec,
     model: ModelSpec,
     plan: TrainSpec,
-    train_files: Sequence[str | Path],
-    validation_files: Sequence[str | Path],
+    train_files: Sequence[str | Path] | Split,
+    validation_files: Sequence[str | Path] | Split | None,
     checkpoint_dir: str | Path,
     run_dir: str | Path,
     progress: Progress | None = None,
@@ -96,8 +96,8 @@ def train(
         features: what the examples hold.
         model: both parts of the model.
         plan: the training loop.
-        train_files: TFRecord files of transformed examples.
-        validation_files: the same for early stopping and calibration; empty for none.
+        train_files: TFRecord files of transformed examples, or a split that is open.
+        validation_files: the same for early stopping and calibration; empty or None for none.
         checkpoint_dir: this training's own directory.
         run_dir: gets `history.json` and TensorBoard logs.
         progress: called after each block of steps but the first, whose speed tells nothing about the rest;
@@ -118,13 +118,13 @@ def train(
     """
     strategy = choose_strategy(plan.device)
     jit = compiles(strategy, plan.jit_compile)
-    split = open_split(train_files, features, memory_bytes)
-    validation = open_split(validation_files, features, memory_bytes) if validation_files else None
+    split = _opened(train_files, features, memory_bytes)
+    validation = _opened(validation_files, features, memory_bytes) if validation_files else None
     if validation is None:
         logging.warning("No validation split: no early stopping, no calibration, the last weights are kept.")
     order = TrainingOrder(split.rows, plan.batch_size, plan.seed, int(strategy.num_replicas_in_sync))
     steps = order.steps(plan.epochs)
-    objective, bias = objective_for(features, plan, split.statistics)
+    objective, bias = objective_for(features, plan, split.statistics, steps)
     if validation is not None:
         check_validation(objective, plan, validation.statistics)
     store, begun = CheckpointStore(checkpoint_dir), None
@@ -282,7 +282,8 @@ class _Loop:
             for variable, value in zip(state.model.trainable_variables, weights, strict=True):
                 variable.assign(value)
             seen = self.stepper.evaluate(self.validation)
-            scale, shift = calibrate(self.features.task, seen.logits, seen.labels, seen.weights)
+            logits = objective.link(seen.logits).numpy()
+            scale, shift = calibrate(self.features.task, logits, seen.labels, seen.weights)
         write_json(self.run_dir / "history.json", state.history)
         summary = {
             "steps": state.step,
@@ -304,8 +305,14 @@ class _Loop:
             },
             "warm_start": state.begun,
         }
-        parameters = HeadParameters(scale, shift, objective.label_mean, objective.label_deviation)
+        parameters = HeadParameters(
+            scale, shift, objective.label_mean, objective.label_deviation, objective.temperature
+        )
         return TrainResult(weights, state.slots(), parameters, self.split.statistics, state.history, summary)
+
+
+def _opened(given: Sequence[str | Path] | Split, features: FeatureSpec, memory_bytes: int) -> Split:
+    return given if isinstance(given, Split) else open_split(given, features, memory_bytes)
 
 
 def _summarise(entry: dict[str, Any]) -> None:

@@ -61,6 +61,9 @@ def _training(values: dict[str, Any], report: Report) -> None:
         if train["calibrate"]:
             message = "a regression task has no logits to calibrate; expected false."
             report.add(("train", "calibrate"), message, True, depends=[_TASK])
+        if train["loss"] == "bi_tempered":
+            message = "a regression task has squared errors; expected auto."
+            report.add(("train", "loss"), message, "bi_tempered", depends=[_TASK])
     elif isinstance(weights, dict):
         for name, weight in weights.items():
             if name not in classes:

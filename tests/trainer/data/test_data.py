@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import zlib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -195,6 +196,31 @@ def test_a_cut_off_file_is_refused(synthetic: ModuleType, tmp_path: Path) -> Non
         path.write_bytes(path.read_bytes()[:-137])
         with pytest.raises(TandemError, match="TRAIN-102"):
             open_split([path], spec)
+
+
+def test_a_gzip_file_cut_off_between_two_records_is_refused(synthetic: ModuleType, tmp_path: Path) -> None:
+    spec = synthetic.features()
+    whole = synthetic.write(tmp_path / "whole", synthetic.table(spec, 50), gzip=False).read_bytes()
+    starts = [0]
+    while starts[-1] < len(whole):
+        starts.append(starts[-1] + 16 + int.from_bytes(whole[starts[-1] : starts[-1] + 8], "little"))
+    packer = zlib.compressobj(wbits=31)
+    first = packer.compress(whole[: starts[30]]) + packer.flush(zlib.Z_FULL_FLUSH)
+    rest = packer.compress(whole[starts[30] :]) + packer.flush()
+    path = tmp_path / "packed"
+    path.write_bytes(first + rest)
+    assert open_split([path], spec).rows == 50
+    path.write_bytes(first)
+    with pytest.raises(TandemError, match="TRAIN-102"):
+        open_split([path], spec)
+
+
+def test_gzip_files_of_several_members_are_read(synthetic: ModuleType, tmp_path: Path) -> None:
+    spec = synthetic.features()
+    one = synthetic.write(tmp_path / "one", synthetic.table(spec, 50)).read_bytes()
+    path = tmp_path / "both"
+    path.write_bytes(one + one)
+    assert open_split([path, tmp_path / "one"], spec).rows == 150
 
 
 def test_examples_of_another_specification_are_refused(synthetic: ModuleType, tmp_path: Path) -> None:

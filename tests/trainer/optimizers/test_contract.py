@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,94 +10,22 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.optimizers import FTRL, SM3, AdaGrad
-from trainer.optimizers.rows import DENSE_OPTIONS, RowOptimizer
-
-ARRAYS = list[np.ndarray]
-
-
-def ftrl_reference(gradient: np.ndarray, weights: np.ndarray, state: ARRAYS, rate: float) -> ARRAYS:
-    """McMahan et al. 2013, algorithm 1, element by element in float64."""
-    l1, l2, out = 0.02, 0.03, [weights.copy(), state[0].copy(), state[1].copy()]
-    for at in np.ndindex(weights.shape):
-        g, w, n, z = gradient[at], weights[at], state[0][at], state[1][at]
-        sigma = (np.sqrt(n + g * g) - np.sqrt(n)) / rate
-        z, n = z + g - sigma * w, n + g * g
-        w = 0.0 if abs(z) <= l1 else -(z - np.sign(z) * l1) / (np.sqrt(n) / rate + 2 * l2)
-        out[0][at], out[1][at], out[2][at] = w, n, z
-    return out
-
-
-def adagrad_reference(gradient: np.ndarray, weights: np.ndarray, state: ARRAYS, rate: float) -> ARRAYS:
-    accumulator = state[0] + gradient**2
-    return [weights - rate * gradient / (np.sqrt(accumulator) + 1e-7), accumulator]
-
-
-def sm3_reference(gradient: np.ndarray, weights: np.ndarray, state: ARRAYS, rate: float) -> ARRAYS:
-    """Anil et al. 2019, algorithm SM3-II for rows and columns, element by element in float64."""
-    (rows, columns), out = state, weights.copy()
-    new = [np.zeros_like(rows), np.zeros_like(columns)]
-    for i, j in np.ndindex(weights.shape):
-        nu = min(rows[i, 0], columns[0, j]) + gradient[i, j] ** 2
-        out[i, j] -= rate * gradient[i, j] / np.sqrt(nu) if nu else 0.0
-        new[0][i, 0], new[1][0, j] = max(new[0][i, 0], nu), max(new[1][0, j], nu)
-    return [out, *new]
-
-
-def sm3_i_reference(gradient: np.ndarray, weights: np.ndarray, state: ARRAYS, rate: float) -> ARRAYS:
-    """The same for algorithm SM3-I."""
-    (rows, columns), out = [array.copy() for array in state], weights.copy()
-    for i in range(len(rows)):
-        rows[i] += max(gradient[i] ** 2)
-    for j in range(columns.shape[1]):
-        columns[0, j] += max(gradient[:, j] ** 2)
-    for i, j in np.ndindex(weights.shape):
-        nu = min(rows[i, 0], columns[0, j])
-        out[i, j] -= rate * gradient[i, j] / np.sqrt(nu) if nu else 0.0
-    return [out, rows, columns]
-
-
-CASES: dict[str, tuple[Callable[[], RowOptimizer], Callable[..., ARRAYS]]] = {
-    "ftrl": (lambda: FTRL(0.5, l1=0.02, l2=0.03, initial_accumulator=0.25), ftrl_reference),
-    "adagrad": (lambda: AdaGrad(0.5, initial_accumulator=0.25), adagrad_reference),
-    "sm3": (lambda: SM3(0.5, momentum=0.0, initial_accumulator=0.25), sm3_reference),
-    "sm3-i": (lambda: SM3(0.5, momentum=0.0, variant="I", initial_accumulator=0.25), sm3_i_reference),
-}
-WHOLE: dict[str, Callable[[], RowOptimizer]] = {
-    **{name: case[0] for name, case in CASES.items()},
-    "sm3-momentum": lambda: SM3(0.5, momentum=0.9),
-    "sm3-average": lambda: SM3(0.5, momentum=0.9, beta=0.9),
-    "adagrad-decay": lambda: AdaGrad(0.5, weight_decay=0.01, clipnorm=1.0),
-}
-"""Those of `CASES`, and some for dense gradients."""
-whole = pytest.mark.parametrize("case", sorted(WHOLE))
-every = pytest.mark.parametrize("case", sorted(CASES))
-PLAIN, XLA = False, True
-
-
-def table(rows: int = 6, width: int = 2) -> keras.Variable:
-    start = np.random.default_rng(3).normal(size=(rows, width)).astype(np.float32)
-    return keras.Variable(start, name="table")
-
-
-def slices(ids: list[int], values: np.ndarray, rows: int = 6) -> tf.IndexedSlices:
-    return tf.IndexedSlices(
-        tf.constant(values, tf.float32), tf.constant(ids, tf.int64), tf.constant([rows, values.shape[1]])
-    )
-
-
-def state(optimizer: RowOptimizer, variable: keras.Variable) -> ARRAYS:
-    return [variable.numpy(), *(slot.numpy() for slot in optimizer.slots(variable).values())]
-
-
-def compiled(optimizer: RowOptimizer, variable: keras.Variable, jit: bool) -> Callable[..., None]:
-    return tf.function(lambda gradient: optimizer.apply([gradient], [variable]), jit_compile=jit)
-
-
-def batches(steps: int, width: int) -> list[tuple[list[int], np.ndarray]]:
-    """Ids with repetitions and gaps."""
-    rng = np.random.default_rng(5)
-    return [([4, 1, 4, int(rng.integers(6)), 1], rng.normal(size=(5, width))) for _ in range(steps)]
+from tests.trainer.optimizers.cases import (
+    ARRAYS,
+    CASES,
+    PLAIN,
+    WHOLE,
+    XLA,
+    batches,
+    compiled,
+    every,
+    slices,
+    state,
+    table,
+    whole,
+)
+from trainer.optimizers import FTRL, AdaGrad
+from trainer.optimizers.rows import RowOptimizer
 
 
 def run(case: str, jit: bool, width: int = 2, dense: bool = False) -> ARRAYS:
@@ -324,96 +251,9 @@ def test_mixed_precision_learns_under_loss_scaling(case: str, policy: str) -> No
     assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:10])
 
 
-@every
-def test_options_of_keras_on_rows_equal_those_on_the_whole_table(case: str) -> None:
-    """Clipping takes the norm of the added rows; decay of the rows of the batch is that of these rows."""
-    factory = type(CASES[case][0]())
-    plain: dict[str, Any] = {"momentum": 0.0} if factory is SM3 else {}
-    choices: list[dict[str, Any]] = [{"clipnorm": 0.7}, {"global_clipnorm": 0.7}, {"clipvalue": 0.3}]
-    if factory is not FTRL:
-        choices.append({"weight_decay": 0.1})
-    # Every row occurs, some of them twice.
-    ids = tf.constant([4, 1, 4, 0, 5, 2, 3, 1], tf.int64)
-    values = tf.constant(np.random.default_rng(8).normal(size=(8, 2)), tf.float32)
-    by_rows = tf.IndexedSlices(values, ids, tf.constant([6, 2]))
-    at_once = tf.math.unsorted_segment_sum(values, ids, 6)
-    for options in choices:
-        for jit in (PLAIN, XLA):
-            found = []
-            for gradient in (by_rows, at_once):
-                optimizer, variables = factory(0.5, **plain, **options), [table(), keras.Variable([0.5])]
-                optimizer.build(variables)
-                step = tf.function(optimizer.apply, jit_compile=jit)
-                step([gradient, tf.constant([3.0])])
-                found.append([array for variable in variables for array in state(optimizer, variable)])
-            for rows, dense in zip(*found, strict=True):
-                np.testing.assert_allclose(rows, dense, rtol=2e-5, atol=1e-6)
-
-
-def test_decay_passes_over_named_variables_and_rows_that_are_not_there() -> None:
-    for kind in (AdaGrad, SM3):
-        optimizer = kind(0.5, weight_decay=0.2, no_decay=["bias$"])
-        variables = [table(), keras.Variable([1.0], name="bias"), keras.Variable([1.0], name="kernel")]
-        optimizer.build(variables)
-        before = variables[0].numpy()
-        optimizer.apply([slices([2], np.zeros((1, 2))), tf.zeros(1), tf.zeros(1)], variables)
-        now = variables[0].numpy()
-        np.testing.assert_allclose(now[2], before[2] * (1 - 0.5 * 0.2), rtol=1e-6)
-        np.testing.assert_array_equal(np.delete(now, 2, 0), np.delete(before, 2, 0))
-        assert [float(v.numpy()[0]) for v in variables[1:]] == pytest.approx([1.0, 0.9])
-        copy = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
-        assert copy.no_decay == ("bias$",)
-    with pytest.raises(ValueError, match=r"undoes weight_decay. Received: weight_decay=0.1"):
-        FTRL(weight_decay=0.1)
-
-
-@pytest.mark.parametrize("kind", [FTRL, AdaGrad, SM3])
-def test_an_average_of_weights_is_kept_but_not_of_tables(kind: type[RowOptimizer]) -> None:
-    optimizer, variable = kind(0.5, use_ema=True, ema_momentum=0.5), table()
-    optimizer.build([variable])
-    with pytest.raises(ValueError, match=r"use_ema=True and row updates of .*table"):
-        optimizer.apply([slices([2], np.ones((1, 2)))], [variable])
-    path = []
-    for _ in range(2):
-        optimizer.apply([tf.ones((6, 2))], [variable])
-        path.append(variable.numpy())
-    optimizer.finalize_variable_values([variable])
-    np.testing.assert_allclose(variable.numpy(), (path[0] + path[1]) / 2, rtol=1e-6)
-
-
 @whole
 def test_config_round_trip_keeps_every_setting(case: str) -> None:
     optimizer = WHOLE[case]()
     copy = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert type(copy) is type(optimizer)
     assert copy.get_config() == optimizer.get_config()
-
-
-@pytest.mark.parametrize("option", DENSE_OPTIONS)
-@pytest.mark.parametrize("kind", [FTRL, AdaGrad, SM3])
-def test_options_that_touch_every_row_are_refused(kind: type[RowOptimizer], option: str) -> None:
-    with pytest.raises(ValueError, match=f"{option}.*Received: {option}=2"):
-        kind(**{option: 2})
-
-
-@pytest.mark.parametrize(
-    ("kind", "arguments"),
-    [
-        (FTRL, {"learning_rate": 0.0}),
-        (FTRL, {"l1": -1.0}),
-        (FTRL, {"l2": -1.0}),
-        (FTRL, {"learning_rate_power": 0.5}),
-        (FTRL, {"initial_accumulator": -0.1}),
-        (AdaGrad, {"learning_rate": -1.0}),
-        (AdaGrad, {"epsilon": 0.0}),
-        (AdaGrad, {"initial_accumulator": -0.1}),
-        (SM3, {"learning_rate": 0.0}),
-        (SM3, {"momentum": 1.0}),
-        (SM3, {"beta": -0.1}),
-        (SM3, {"initial_accumulator": -0.1}),
-    ],
-)
-def test_numbers_out_of_range_are_refused(kind: type[RowOptimizer], arguments: dict[str, float]) -> None:
-    (name,) = arguments
-    with pytest.raises(ValueError, match=f"{name} must.*Received: {name}="):
-        kind(**arguments)

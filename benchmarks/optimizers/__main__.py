@@ -1,0 +1,5 @@
+"""`python -m benchmarks.optimizers`."""
+
+from benchmarks.optimizers import main
+
+main()
