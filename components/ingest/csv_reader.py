@@ -104,21 +104,24 @@ def read_header(source: Source, delimiter: str, columns: Sequence[str] = ()) -> 
         columns: names that must be there. Defaults to `()`.
 
     Raises:
-        TandemError: `INGEST-003` or `INGEST-005` to `INGEST-008`, see `problems.CODES`.
+        TandemError: `INGEST-003`, `INGEST-005` to `INGEST-008` or `INGEST-018`, see `problems.CODES`.
     """
     check_not_empty(source)
     with reading(source), open_stream(source) as stream:
         head = _Bytes(stream, source).read(_HEADER_BYTES)
     first = head.lstrip(b"\r\n").split(b"\n", 1)[0] if b'"' not in head else head
     text = codecs.getincrementaldecoder("utf-8-sig")().decode(first)
-    names = _names(text, delimiter)
+    try:
+        names = _names(text, delimiter)
+        guesses = {other: _names(text, other) for other in _DELIMITERS if other != delimiter}
+    except csv.Error as error:
+        raise _unclosed(source, f"a header with a {error}") from error
     if not names:
         raise data_error("INGEST-003", f"expected a header. Received: file={source.name}, only blank lines.")
     others = [
         other
-        for other in _DELIMITERS
-        if other != delimiter
-        and ((len(names) == 1 and other in names[0]) or set(columns) & set(_names(text, other)))
+        for other, guessed in guesses.items()
+        if (len(names) == 1 and other in names[0]) or set(columns) & set(guessed)
     ]
     if others and not set(columns) & set(names):
         raise data_error(

@@ -166,12 +166,16 @@ def open_stream(source: Source) -> Iterator[Any]:
     """
     codec = compression_of(source.path)
     if codec == "zip":
-        with zipfile.ZipFile(source.path) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
-            if len(members) != 1:
-                raise damaged(source.name, f"a zip archive of {len(members)} files; expected one")
-            with archive.open(members[0]) as stream:
-                yield stream
+        with contextlib.ExitStack() as opened:
+            try:
+                archive = opened.enter_context(zipfile.ZipFile(source.path))
+                members = [member for member in archive.infolist() if not member.is_dir()]
+                if len(members) != 1:
+                    raise damaged(source.name, f"a zip archive of {len(members)} files; expected one")
+                stream = opened.enter_context(archive.open(members[0]))
+            except UnicodeDecodeError as error:
+                raise damaged(source.name, "a zip archive with a damaged file name") from error
+            yield stream
     elif codec:
         with pa.CompressedInputStream(pa.OSFile(str(source.path)), codec) as stream:
             yield stream

@@ -58,7 +58,8 @@ def training_answers(
     ).numpy()
     logits = logits.astype(np.float64) * told["calibration"]["scale"] + told["calibration"]["shift"]
     if features.task == "regression":
-        return {"predictions": logits * kept.inputs.label_deviation + kept.inputs.label_mean}
+        labels = told["label_statistics"]
+        return {"predictions": logits * np.sqrt(labels["variance"]) + labels["mean"]}
     if features.task == "binary":
         return {"logits": logits, "probabilities": 1 / (1 + np.exp(-logits))}
     odds = np.exp(logits - logits.max(1, keepdims=True))

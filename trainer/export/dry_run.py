@@ -161,7 +161,7 @@ def main(arguments: Sequence[str]) -> int:
         return error.exit_status
     try:
         write_json(Path(arguments[3]), result)
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the model answered
         logging.error("The result cannot be written: %s", error)
         return os.EX_IOERR
     return 0

@@ -29,6 +29,14 @@ def twice_named() -> bytes:
     return parquet(pa.Table.from_arrays([pa.array(["1"])] * 5, names=names))
 
 
+def misnamed_zip() -> bytes:
+    """An archive whose file is named in bytes that are not the UTF-8 they claim to be."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        archive.writestr("Zürich.csv", TEXT)
+    return sink.getvalue().replace("ü".encode(), b"\xaf\xaf")
+
+
 def damaged_zip() -> bytes:
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -60,6 +68,7 @@ ERRORS: list[tuple[str, str, str | bytes, dict[str, Any]]] = [
     ("INGEST-009", "train.csv", b"\x1f\x8bnot gzip at all", {}),
     ("INGEST-009", "train.csv", b"PK\x03\x04 not a zip", {}),
     ("INGEST-009", "train.csv", damaged_zip(), {}),
+    ("INGEST-009", "train.csv", misnamed_zip(), {}),
     ("INGEST-009", "train.parquet.gz", gzip.compress(TRUNCATED), {"path": "train.parquet.gz"}),
     ("INGEST-009", "train.parquet", TRUNCATED, {"path": "train.parquet"}),
     ("INGEST-009", "train.parquet", TEXT, {"path": "train.parquet"}),
@@ -72,6 +81,7 @@ ERRORS: list[tuple[str, str, str | bytes, dict[str, Any]]] = [
      {"split": {"by": "time", "validation_from": "2030-01-01"}, "time_column": "at"}),
     ("INGEST-018", "train.csv", HEADER + '"red,1,1,yes\n' + "red,1,1,yes\n" * 200_000, {}),
     ("INGEST-018", "train.csv", HEADER + 'red,1,1,yes\n"red,1,1,yes\nred,1,1,yes\n', {}),
+    ("INGEST-018", "train.csv", "k" * 200_000 + "," + TEXT, {}),
     ("INGEST-001", "train.csv", TEXT, {"split": {"by": "time"}}),
     ("INGEST-001", "train.csv", TEXT, {"split": {"by": "files"}}),
     ("INGEST-001", "train.csv", TEXT, {"split": {"by": "time", "eval_from": "x"}, "time_column": "at"}),

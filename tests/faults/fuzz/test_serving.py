@@ -38,8 +38,9 @@ def requests(count: int) -> Iterator[bytes]:
     feature["carrier"].bytes_list.value.append(b"UA")
     feature["dep time"].float_list.value.append(9.5)
     feature["class"].int64_list.value.append(3)
-    yield from mutations(valid.SerializeToString(), count)
-    yield from HOSTILE
+    changed = [*mutations(valid.SerializeToString(), count), *HOSTILE]
+    # TensorFlow in Python quotes what it refuses, and takes the square of its length to look through that.
+    yield from (request for request in changed if len(request) < 20_000)
     for value in HOSTILE:
         feature["carrier"].bytes_list.value[0] = value
         yield valid.SerializeToString()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -262,6 +264,18 @@ def test_the_dry_run_fails_with_a_code(place: Any, make: Any, tmp_path: Path) ->
     assert main(["dry_run", str(tmp_path / "prior"), str(tmp_path / "requests"), str(out)]) == 1
     assert main(["dry_run"]) == 2
     assert not out.exists()
+
+
+def test_a_result_that_cannot_be_written_is_told_from_a_bad_model(
+    place: Any, make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = build_server(make.features(), make.trained(), TransformGraph(place.graph))
+    write_requests(tmp_path, make.features(), server, [place.raw], 10)
+    export_model(tmp_path / "model", make.features(), make.trained(), place.graph)
+    for error in (OSError("no space"), RuntimeError("anything")):
+        monkeypatch.setattr("trainer.export.dry_run.write_json", Mock(side_effect=error))
+        arguments = ["dry_run", str(tmp_path / "model"), str(tmp_path), str(tmp_path / "out.json")]
+        assert main(arguments) == os.EX_IOERR
 
 
 def test_the_dry_run_writes_json(place: Any, make: Any, tmp_path: Path) -> None:
