@@ -63,7 +63,8 @@ def rows(name: str, count: int) -> tuple[Turn, Callable[[], None]]:
 
     def turn(_: int) -> float:
         update(drawn["values"], drawn["ids"])
-        return float(table.value[0, 0].numpy())
+        # Not `table.value[0, 0]`, which after a row update is a copy of the table first.
+        return float(tf.gather(table.value, 0)[0].numpy())
 
     return turn, draw
 

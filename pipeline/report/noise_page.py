@@ -21,7 +21,7 @@ MEASURES = {
     "auc": "AUC",
     "accuracy": "accuracy",
     "log_loss": "log loss",
-    "log_loss_calibrated": "log loss, calibrated",
+    "log_loss_calibrated": "calibrated log loss",
     "calibration_error": "calibration error",
     "calibration": "predicted over true",
 }

@@ -214,12 +214,7 @@ class RowOptimizer(keras.optimizers.Optimizer):
             if not (by_rows and name in self.dense_slots)
         ]
         if not isinstance(gradient, tf.IndexedSlices):
-            targets = [variable, *slots]
-            values = [tf.cast(tf.convert_to_tensor(target), kind) for target in targets]
-            news = list(self.dense_formula(tf.cast(gradient, kind), rate, *values))
-            news[0] = self._decayed(news[0], values[0], rate, variable)
-            for target, new in zip(targets, news, strict=True):
-                target.assign(tf.cast(new, target.dtype))
+            self.update_dense(tf.cast(gradient, kind), rate, variable, *slots)
             return
         if self.use_ema:
             raise ValueError(
@@ -232,6 +227,17 @@ class RowOptimizer(keras.optimizers.Optimizer):
             self._scatter(*repeated_rows(gradient), rate, variable, *slots)
         else:
             self.update_distinct(*distinct_rows(gradient), rate, variable, *slots)
+
+    def update_dense(
+        self, gradient: tf.Tensor, learning_rate: tf.Tensor, variable: tf.Variable, *slots: tf.Variable
+    ) -> None:
+        """Changes a whole variable; a subclass may use a fused kernel with the same result."""
+        targets = [variable, *slots]
+        values = [tf.cast(tf.convert_to_tensor(target), gradient.dtype) for target in targets]
+        news = list(self.dense_formula(gradient, learning_rate, *values))
+        news[0] = self._decayed(news[0], values[0], learning_rate, variable)
+        for target, new in zip(targets, news, strict=True):
+            target.assign(tf.cast(new, target.dtype))
 
     def update_distinct(
         self,

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from trainer.optimizers.rows import Rate, RowOptimizer, Shape, state_type
+from trainer.optimizers.rows import Rate, RowOptimizer, Shape, state_type, under_xla
 
 Cover: TypeAlias = Literal["slices", "elements"] | Sequence[Sequence[int]]
 """`slices`, `elements`, or lists of the axes that the numbers of each accumulator are told apart by."""
@@ -161,6 +161,26 @@ class SM3(RowOptimizer):
                 "which has no slot for momentum. Read it by `tf.gather`, or take it out of tables."
             )
         super().update_step(gradient, variable, learning_rate)
+
+    def update_dense(
+        self, gradient: tf.Tensor, learning_rate: tf.Tensor, variable: tf.Variable, *slots: tf.Variable
+    ) -> None:
+        decays = self.weight_decay and self._use_weight_decay(variable)
+        if not self.momentum or decays or variable.dtype != gradient.dtype or under_xla():
+            super().update_dense(gradient, learning_rate, variable, *slots)
+            return
+        *accumulators, momentum = slots
+        step, news = self._scaled(gradient, [tf.convert_to_tensor(slot) for slot in accumulators])
+        # One pass over weights and momentum instead of six.
+        tf.raw_ops.ResourceApplyMomentum(
+            var=variable.handle,
+            accum=momentum.handle,
+            lr=learning_rate,
+            grad=(1 - self.momentum) * step,
+            momentum=tf.constant(self.momentum, gradient.dtype),
+        )
+        for accumulator, new in zip(accumulators, news, strict=True):
+            accumulator.assign(new)
 
     def formula(
         self, gradient: tf.Tensor, learning_rate: tf.Tensor, variable: tf.Tensor, *slots: tf.Tensor
