@@ -113,6 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> list[Figure]:
     test, truth = points(10_000, 20_000)
     print(f"accuracy on true labels, %, mean of {seeds} seeds, lowest to highest\n{'':<22}", end="")
     print("".join(f"{kind:>22}" for kind in KINDS))
+    for column, kind in enumerate(KINDS):
+        pen.text((LEFT + column * (SIZE + GAP) + 4, 6), f"wrong labels: {kind}", "black", font)
     means: dict[tuple[str, str], float] = {}
     for row, (name, (t1, t2)) in enumerate(LOSSES.items()):
         pen.text((8, TOP + row * (SIZE + GAP) + SIZE / 2 - 8), name, "black", font)
@@ -127,7 +129,6 @@ def main(arguments: Sequence[str] | None = None) -> list[Figure]:
                 if seed == 0:
                     at = LEFT + column * (SIZE + GAP), TOP + row * (SIZE + GAP)
                     whole.paste(picture(model, t2, places, labels), at)
-                    pen.text((at[0] + 4, 6), f"wrong labels: {kind}", "black", font)
             means[name, kind] = float(np.mean(found))
             line += f"{means[name, kind]:>9.1f}, {min(found):4.1f} to {max(found):4.1f}".rjust(22)
         print(line, flush=True)
