@@ -14,6 +14,7 @@ from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
 from pipeline.graph import Graph
 from pipeline.local import logs, metadata
+from pipeline.local.interrupts import kept
 from pipeline.local.memory import PeakMemory
 from pipeline.local.watcher import State, Step, Watcher
 from pipeline.root import Root
@@ -89,14 +90,15 @@ def run_graph(
         with PeakMemory() as memory, logs.to_file(run.log_path(name), verbose):
             try:
                 point("step.begin", name)
-                info = launcher.Launcher(
-                    pipeline_node=node,
-                    mlmd_connection=tfx_metadata.Metadata(connection),
-                    pipeline_info=ir.pipeline_info,
-                    pipeline_runtime_spec=ir.runtime_spec,
-                    executor_spec=runner_utils.extract_executor_spec(deployment, name),
-                    custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
-                ).launch()
+                with kept():
+                    info = launcher.Launcher(
+                        pipeline_node=node,
+                        mlmd_connection=tfx_metadata.Metadata(connection),
+                        pipeline_info=ir.pipeline_info,
+                        pipeline_runtime_spec=ir.runtime_spec,
+                        executor_spec=runner_utils.extract_executor_spec(deployment, name),
+                        custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
+                    ).launch()
                 if info is None:
                     raise TandemError("RUN-003", f"Expected the inputs of step {name}. Received: none")
                 point("step.end", name)
