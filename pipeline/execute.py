@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import shlex
 import time
 from collections.abc import Sequence
@@ -21,12 +20,13 @@ from pipeline.graph import build
 from pipeline.local import logs
 from pipeline.local.runner import Outcome, as_tandem_error, run_graph
 from pipeline.local.watcher import Watcher
+from pipeline.outcome import complete
+from pipeline.outcome import shown as outcome_view
 from pipeline.report import page
 from pipeline.root import Root
 from pipeline.runs.history import previous_statistics
 from pipeline.runs.lock import exclusive
 from pipeline.runs.store import Run, RunStore, now
-from pipeline.view.build import view
 from trainer.checkpoints import discard
 from trainer.errors import TandemError
 from trainer.storage import remove_unfinished
@@ -119,8 +119,8 @@ def execute(
             **_status(outcome, run, root, push),
         }
         with logs.to_file(run.log_path("report"), verbose):
-            shown = _view(config, text, root, outcome, summary, previous)
-            _complete(summary, shown, outcome, root)
+            shown = outcome_view(config, text, root, outcome.outputs, summary, previous)
+            complete(summary, shown, outcome.outputs, root)
             summary["next_command"] = _next_command(summary, config, config_directory, root)
             # The summary first: it tells what happened even where the rest cannot be written.
             run.write_summary(summary)
@@ -167,28 +167,6 @@ def _status(outcome: Outcome, run: Run, root: Root, push: dict[str, Any]) -> dic
     return {"status": status, "error": None, "pushed_version": push["version"], "push": push}
 
 
-def _view(
-    config: Config, text: str, root: Root, outcome: Outcome, summary: dict[str, Any], previous: str
-) -> dict[str, Any]:
-    try:
-        return _finite(view(config, text, root, outcome.outputs, summary, previous))
-    except Exception as error:  # noqa: BLE001 - a report that shows less beats a run that ends without one
-        logging.exception("The report is incomplete.")
-        problem = f"The report is incomplete: {type(error).__name__}: {error}"
-        return {"summary": summary, "config_text": text, "data": {"warnings": [problem]}}
-
-
-def _finite(value: Any) -> Any:
-    """`value` with every number that JSON does not have as `None`; a summary in it stays the same object."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    if isinstance(value, dict):
-        return {key: item if key == "summary" else _finite(item) for key, item in value.items()}
-    return value
-
-
 def _command_after(error: TandemError, run: Run, root: Root) -> str:
     """A config that was refused is read anew after its correction; everything else goes on as it was."""
     file, *options = run.typed() or ("",)
@@ -212,21 +190,3 @@ def _typed(path: Path) -> str:
     """A path as a user would type it here: relative if it lies below, quoted if need be."""
     here = Path.cwd()
     return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
-
-
-def _complete(summary: dict[str, Any], shown: dict[str, Any], outcome: Outcome, root: Root) -> None:
-    data = shown.get("data") or {}
-    gate = shown.get("gate") or {}
-    metrics = shown.get("metrics") or {}
-    summary["rows"] = data.get("splits", {})
-    summary["spans"] = (data.get("ingest") or {}).get("spans", [])
-    summary["metrics"] = {
-        "candidate": (metrics.get("candidate") or {}).get("overall", {}),
-        "baseline": (metrics.get("baseline") or {}).get("overall", {}),
-        "prior": metrics.get("prior", {}),
-        "slices": (metrics.get("candidate") or {}).get("slices", []),
-    }
-    summary["gate"] = gate.get("verdicts", [])
-    summary["model_digest"] = gate.get("model_digest")
-    uri = outcome.outputs.get("statistics", {}).get("statistics")
-    summary["statistics_uri"] = root.relative(uri) if uri else ""

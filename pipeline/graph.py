@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,9 @@ from components.check.drift import QUANTILES
 from components.evaluate.config import eval_config
 from components.gate.component import Gate
 from components.ingest.component import Ingest
-from components.ingest.fingerprint import fingerprint as input_fingerprint
 from components.ingest.plan import split_rule
 from components.push.component import Push
-from components.push.state import registry_state, warm_start_from
 from components.schema.component import Schema
-from components.schema.core import KeptSchemas
 from components.score.component import Score
 from components.statistics.component import Statistics
 from components.train.component import Train
@@ -30,7 +26,7 @@ from pipeline import plan
 from pipeline.config import Config
 from pipeline.fingerprint import SOURCES, step_fingerprint
 from pipeline.root import Root
-from pipeline.runs.history import previous_statistics
+from pipeline.state import State, find, text
 
 STEPS: tuple[str, ...] = tuple(SOURCES)
 
@@ -51,16 +47,18 @@ class Graph:
     fingerprints: dict[str, str]
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+def fingerprints() -> dict[str, str]:
+    """Digest of the sources and libraries of each step, by its name."""
+    return {step: step_fingerprint(step) for step in STEPS}
 
 
-def _digest(values: Any) -> str:
-    return hashlib.sha256(_text(values).encode()).hexdigest()[:16]
+def pipeline_name(config: Config) -> str:
+    """Name of the TFX pipeline, which must not be that of one of its steps."""
+    return f"tandem-{config.name}"
 
 
 def build(config: Config, config_directory: Path, root: Root) -> Graph:
-    """Builds the graph.
+    """Builds the graph of a run on this machine.
 
     Args:
         config: the configuration.
@@ -73,28 +71,57 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
     Raises:
         TandemError: if the inputs cannot be found.
     """
-    prints = {step: step_fingerprint(step) for step in STEPS}
+    prints = fingerprints()
+    serving = root.serving_of(config.push.directory, config_directory)
+    state = find(config, config_directory, root, serving, prints)
+    steps = components(config, config_directory, config_directory, root, serving, state, prints)
+    pipeline = tfx.dsl.Pipeline(
+        pipeline_name=pipeline_name(config),
+        pipeline_root=str(root.artifacts),
+        components=list(steps.values()),
+        enable_cache=True,
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+            str(root.metadata)
+        ),
+        beam_pipeline_args=beam_arguments(config),
+    )
+    return Graph(pipeline, {"data": state.data, "run": state.run, **prints})
+
+
+def components(
+    config: Config,
+    config_directory: Path,
+    base_directory: Path,
+    root: Root,
+    serving: Path,
+    state: State,
+    prints: Mapping[str, str],
+    span: Any = "",
+) -> dict[str, BaseComponent]:
+    """The steps of every run, by name, in order.
+
+    Args:
+        config: the configuration.
+        config_directory: directory of the config file.
+        base_directory: directory that relative paths of `data` refer to where the steps run.
+        root: the root where the steps run.
+        serving: directory of all served models there.
+        state: what the run finds; where it is not known yet, placeholders for it.
+        prints: of the sources and libraries of each step.
+        span: span to read in place of that of the config. Defaults to `""`, that of the config.
+    """
     arguments = plan.ingest_arguments(config, config_directory)
     rule = split_rule(arguments["data"])
-    data_print = input_fingerprint(arguments["data"], config_directory)
-    run_print = _digest([config.model_dump(mode="json"), data_print, prints])
-    serving = root.serving_of(config.push.directory, config_directory)
-    state = registry_state(serving, config.name, root.registry, run_print)
-    inferred_with = _text(plan.schema_arguments(config))
     label, task = config.label.column, config.task
-    kept = KeptSchemas(root.schema / config.name)
-    origin = _digest(
-        [arguments, data_print, plan.columns(config), label, inferred_with]
-        + [prints[step] for step in ("ingest", "statistics", "schema")]
-    )
 
     ingest = Ingest(
-        data=_text(arguments["data"]),
-        label=_text(arguments["label"]),
-        features=_text(arguments["features"]),
+        data=text(arguments["data"]),
+        label=text(arguments["label"]),
+        features=text(arguments["features"]),
         task=task,
-        base_directory=str(config_directory),
-        input_fingerprint=data_print,
+        base_directory=str(base_directory),
+        input_fingerprint=state.data,
+        span=span,
         fingerprint=prints["ingest"],
     ).with_id("ingest")
     examples = ingest.outputs["examples"]
@@ -103,12 +130,12 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
     )
     schema = Schema(
         statistics=statistics.outputs["statistics"],
-        columns=_text(plan.columns(config)),
+        columns=text(plan.columns(config)),
         label=label,
-        check=inferred_with,
+        check=text(plan.schema_arguments(config)),
         directory=str(root.schema / config.name),
-        version=kept.version(),
-        state=kept.state(kept.version(), origin),
+        version=state.schema_version,
+        state=state.schema_state,
         fingerprint=prints["schema"],
     ).with_id("schema")
     validator = _stock(
@@ -122,16 +149,16 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
         statistics=statistics.outputs["statistics"],
         anomalies=validator.outputs["anomalies"],
         schema=schema.outputs["schema"],
-        check=_text(config.check.model_dump(mode="json")),
+        check=text(config.check.model_dump(mode="json")),
         label=label,
         time_column=config.data.time_column or "",
-        previous_statistics=previous_statistics(root, config.name, data_print),
+        previous_statistics=state.previous_statistics,
         directory=str(root.schema / config.name),
-        version=kept.version(),
-        origin=origin,
+        version=state.schema_version,
+        origin=state.origin,
         fingerprint=prints["check"],
     ).with_id("check")
-    transform_plan = _text(plan.transform_plan(config))
+    transform_plan = text(plan.transform_plan(config))
     transform = _stock(
         tfx.components.Transform(
             examples=examples,
@@ -154,14 +181,12 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
         transformed_examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         plan=transform_plan,
-        model_config=_text(arguments["model"]),
-        train=_text(arguments["train"]),
-        reading=_text({"delimiter": config.data.delimiter, "null_values": config.data.null_values}),
+        model_config=text(arguments["model"]),
+        train=text(arguments["train"]),
+        reading=text({"delimiter": config.data.delimiter, "null_values": config.data.null_values}),
         recorded_requests=config.push.recorded_requests,
         checkpoint_root=str(root.checkpoints / config.name),
-        warm_start_from=warm_start_from(state, serving / config.name)
-        if config.train.warm_start != "none"
-        else "",
+        warm_start_from=state.warm_start_from,
         fingerprint=prints["train"],
     ).with_id("train")
     model = train.outputs["model"]
@@ -180,7 +205,7 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
         model_run=train.outputs["model_run"],
         task=task,
         label=label,
-        columns=_text(plan.slice_columns(config)),
+        columns=text(plan.slice_columns(config)),
         weight_column=config.data.weight_column or "",
         fingerprint=prints["score"],
     ).with_id("score")
@@ -200,9 +225,9 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
         baseline_model=baseline.outputs["baseline_model"],
         scores=score.outputs["scores"],
         evaluation=evaluate.outputs["evaluation"],
-        gate=_text(plan.gate_arguments(config)),
-        evaluate=_text({"min_slice_size": config.evaluate.min_slice_size}),
-        push=_text({"equality_tolerance": config.push.equality_tolerance}),
+        gate=text(plan.gate_arguments(config)),
+        evaluate=text({"min_slice_size": config.evaluate.min_slice_size}),
+        push=text({"equality_tolerance": config.push.equality_tolerance}),
         fingerprint=prints["gate"],
     ).with_id("gate")
     push = Push(
@@ -212,7 +237,7 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
         registry_root=str(root.registry),
         name=config.name,
         registry_state=state.push,
-        run_fingerprint=run_print,
+        run_fingerprint=state.run,
         fingerprint=prints["push"],
     ).with_id("push")
     steps = [
@@ -229,18 +254,7 @@ def build(config: Config, config_directory: Path, root: Root) -> Graph:
         gate,
         push,
     ]
-    pipeline = tfx.dsl.Pipeline(
-        # A pipeline must not have the name of one of its steps.
-        pipeline_name=f"tandem-{config.name}",
-        pipeline_root=str(root.artifacts),
-        components=steps,
-        enable_cache=True,
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
-            str(root.metadata)
-        ),
-        beam_pipeline_args=beam_arguments(config),
-    )
-    return Graph(pipeline, {"data": data_print, "run": run_print, **prints})
+    return {step.id: step for step in steps}
 
 
 def beam_arguments(config: Config) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
@@ -10,7 +12,7 @@ from components.ingest.executor import Executor
 
 
 class IngestSpec(component_spec.ComponentSpec):
-    """No inputs; one Examples artifact."""
+    """No inputs; the examples and a report about them."""
 
     PARAMETERS = {  # noqa: RUF012
         "data": component_spec.ExecutionParameter(type=str),
@@ -19,11 +21,13 @@ class IngestSpec(component_spec.ComponentSpec):
         "features": component_spec.ExecutionParameter(type=str),
         "base_directory": component_spec.ExecutionParameter(type=str),
         "input_fingerprint": component_spec.ExecutionParameter(type=str),
+        "span": component_spec.ExecutionParameter(type=str, optional=True),
         "fingerprint": component_spec.ExecutionParameter(type=str),
     }
     INPUTS: dict[str, component_spec.ChannelParameter] = {}  # noqa: RUF012
     OUTPUTS = {  # noqa: RUF012
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "report": component_spec.ChannelParameter(type=standard_artifacts.ExampleAnomalies),
     }
 
 
@@ -41,6 +45,7 @@ class Ingest(base_beam_component.BaseBeamComponent):
         base_directory: directory of the config file, to which paths are relative.
         input_fingerprint: digest of the input, from `fingerprint.fingerprint`.
         fingerprint: digest of the code and its libraries; only part of the cache key.
+        span: number of the span to read in place of `data.span`. Defaults to `""`, which changes nothing.
     """
 
     SPEC_CLASS = IngestSpec
@@ -53,10 +58,12 @@ class Ingest(base_beam_component.BaseBeamComponent):
         task: str,
         features: str,
         base_directory: str,
-        input_fingerprint: str,
+        input_fingerprint: Any,
         fingerprint: str,
+        span: Any = "",
     ) -> None:
         examples = types.Channel(type=standard_artifacts.Examples)
+        report = types.Channel(type=standard_artifacts.ExampleAnomalies)
         super().__init__(
             spec=IngestSpec(
                 data=data,
@@ -65,8 +72,10 @@ class Ingest(base_beam_component.BaseBeamComponent):
                 features=features,
                 base_directory=base_directory,
                 input_fingerprint=input_fingerprint,
+                span=span,
                 fingerprint=fingerprint,
                 examples=examples,
+                report=report,
             )
         )
         self.with_id("ingest")

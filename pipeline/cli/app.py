@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from pipeline.cli import configs, data, doctor, models, noise, run, runs
+from pipeline.cli import compile as compiling
+from pipeline.cli import configs, data, deploy, doctor, models, noise, run, runs, schedule, simulate
 
 app = typer.Typer(
     name="tandem",
@@ -20,9 +21,13 @@ app.command("resume")(run.resume)
 app.command("report")(runs.report)
 app.command("rollback")(models.rollback)
 app.command("predict")(models.predict)
+app.command("compile")(compiling.compile_)
+app.command("simulate")(simulate.simulate)
+app.command("deploy")(deploy.deploy)
 app.command("noise")(noise.noise)
 app.command("doctor")(doctor.doctor)
 app.add_typer(configs.app, name="config")
 app.add_typer(runs.app, name="runs")
 app.add_typer(data.schema_app, name="schema")
 app.add_typer(models.gate_app, name="gate")
+app.add_typer(schedule.app, name="schedule")

@@ -28,9 +28,10 @@ class Shape:
 
     @property
     def model(self) -> type[BaseModel] | None:
-        """The section class, if a section stands here."""
-        is_model = isinstance(self.annotation, type) and issubclass(self.annotation, BaseModel)
-        return self.annotation if is_model else None
+        """The section class, if a section stands here, or one section or nothing."""
+        found = [option for option in options(self.annotation) if option is not type(None)]
+        is_model = len(found) == 1 and isinstance(found[0], type) and issubclass(found[0], BaseModel)
+        return found[0] if is_model else None
 
 
 def shape_of(annotation: Any, metadata: typing.Iterable[Any] = ()) -> Shape:
@@ -50,8 +51,9 @@ def field_shape(field: FieldInfo) -> Shape:
 
 def tags(shape: Shape) -> dict[str, type[BaseModel]]:
     """Sections by their `kind`, when the place takes one of several."""
-    options = typing.get_args(shape.annotation) if _is_union(shape.annotation) else ()
-    models = [option for option in options if isinstance(option, type) and issubclass(option, BaseModel)]
+    given = typing.get_args(shape.annotation) if _is_union(shape.annotation) else ()
+    models = [option for option in given if isinstance(option, type) and issubclass(option, BaseModel)]
+    models = [model for model in models if "kind" in model.model_fields]
     return {str(model.model_fields["kind"].default): model for model in models}
 
 

@@ -19,6 +19,8 @@ from pipeline.config.feature import Feature as Feature
 from pipeline.config.feature import NumericFeature as NumericFeature
 from pipeline.config.feature import TimePart as TimePart
 from pipeline.config.feature import TimestampFeature as TimestampFeature
+from pipeline.config.kubeflow import Kubeflow as Kubeflow
+from pipeline.config.push import Push as Push
 
 CROSS_FIELD = "cross_field"
 
@@ -349,20 +351,6 @@ class Gate(Section):
     )
 
 
-class Push(Section):
-    """Where a blessed model goes."""
-
-    directory: str | None = Field(
-        default=None, description="Serving directory; `<root>/serving` when not set."
-    )
-    equality_tolerance: float = Field(
-        default=1e-6, ge=0, description="Greatest difference allowed between served and training predictions."
-    )
-    recorded_requests: int = Field(
-        default=1000, ge=1, description="Rows of the eval split that the dry run answers."
-    )
-
-
 class Beam(Section):
     """Beam runner and options."""
 
@@ -386,6 +374,7 @@ class Config(Section):
     gate: Gate = Field(default=Gate(), description="The gate.")
     push: Push = Field(default=Push(), description="The push.")
     beam: Beam = Field(default=Beam(), description="Beam.")
+    kubeflow: Kubeflow = Field(default=Kubeflow(), description="Kubeflow Pipelines.")
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:

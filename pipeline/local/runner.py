@@ -66,7 +66,7 @@ def run_graph(
         clock: seconds. Defaults to `time.monotonic`.
     """
     began = clock()
-    _use_large_batches()
+    use_large_batches()
     with logs.to_file(run.log_path("prepare"), verbose):
         ir = compiler.Compiler().compile(graph.pipeline)
         runtime_parameter_utils.substitute_runtime_parameter(
@@ -120,7 +120,7 @@ def run_graph(
             break
 
 
-def _use_large_batches() -> None:
+def use_large_batches() -> None:
     """Lets TFX read record batches of about 20 MiB instead of at most 1,000 rows, which halves Transform."""
     flags.FLAGS(["tandem", "--tfxio_use_byte_size_batching"])
 

@@ -49,14 +49,14 @@ def _stops(anomaly: Mapping[str, Any]) -> bool:
 def data_view(config: Config, outputs: Outputs, previous: str) -> Json:
     """Rows, columns, anomalies and drift; what is not there yet is left out."""
     view: Json = {}
-    examples = _place(outputs, "ingest", "examples")
-    if examples is not None:
-        report = _read(examples / "ingest.json") or {}
+    ingested = _place(outputs, "ingest", "report")
+    if ingested is not None:
+        report = _read(ingested / "ingest.json") or {}
         view["ingest"] = report
         view["splits"] = report.get("rows", {})
         view["unlabelled"] = report.get("unlabelled", 0)
         view["bad_rows"] = report.get("bad", 0)
-        letters = examples / "dead_letter.jsonl"
+        letters = ingested / "dead_letter.jsonl"
         lines = letters.read_text().splitlines()[:_DEAD_LETTERS] if letters.is_file() else []
         view["dead_letter"] = [json.loads(line) for line in lines]
     place = _place(outputs, "statistics", "statistics")

@@ -1,0 +1,1 @@
+"""Brings a pushed version to where a model server of the cluster reads it."""

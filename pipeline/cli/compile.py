@@ -1,0 +1,63 @@
+"""`tandem compile`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.options import SetOption
+
+ConfigOption = Annotated[
+    Path | None, typer.Argument(metavar="CONFIG", help="Config file (YAML).", show_default=False)
+]
+OutputOption = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where the file goes.")]
+CheckOption = Annotated[
+    Path | None, typer.Option("--check", metavar="FILE", help="Check a compiled file; compile nothing.")
+]
+
+
+def compile_(
+    config: ConfigOption = None,
+    output: OutputOption = Path("pipeline.yaml"),
+    check: CheckOption = None,
+    overrides: SetOption = None,
+) -> None:
+    """Compile the pipeline for open-source Kubeflow Pipelines v2, and check the file strictly."""
+    from trainer.errors import TandemError
+
+    if (config is None) == (check is None):
+        raise TandemError(
+            "CLI-004",
+            f"Expected a config to compile, or a file to check. Received: {'both' if config else 'neither'}",
+            "Type `tandem compile CONFIG -o pipeline.yaml` or `tandem compile --check pipeline.yaml`.",
+            exit_status=2,
+        )
+    if check is not None:
+        _check(check)
+        return
+    assert config is not None
+    _compile(config, output, overrides or [])
+
+
+def _check(path: Path) -> None:
+    from pipeline.kubeflow.check import load
+
+    package = load(path)
+    typer.echo(f"{path}: {len(package.executors)} steps, no problem found")
+
+
+def _compile(config: Path, output: Path, overrides: list[str]) -> None:
+    from pipeline.cli.quiet import quiet_stderr
+    from pipeline.config import load
+    from trainer.storage import write_atomic
+
+    loaded = load(config, overrides)
+    with quiet_stderr():
+        from pipeline.kubeflow.compiler.compile import compile_config
+
+        text = compile_config(loaded, config.resolve().parent)
+    write_atomic(output, text)
+    typer.echo(f"compiled  {output} ({len(text.encode()) / 1024:.0f} KiB), every check holds")
+    typer.echo(f"next      tandem simulate {output}")

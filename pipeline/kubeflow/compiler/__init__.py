@@ -1,0 +1,1 @@
+"""From a config to a file that open-source Kubeflow Pipelines v2 runs."""

@@ -1,0 +1,1 @@
+"""Steps that only a run on Kubeflow has: `begin`, `report`, `finish`."""
