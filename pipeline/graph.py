@@ -266,6 +266,6 @@ def beam_arguments(config: Config) -> list[str]:
     return [f"--runner={runner}", "--sdk_container_image=none", *config.beam.options]
 
 
-def _stock(component: BaseComponent, step: str, prints: dict[str, str]) -> BaseComponent:
+def _stock(component: BaseComponent, step: str, prints: Mapping[str, str]) -> BaseComponent:
     component.executor_spec.add_extra_flags([f"--fingerprint={prints[step]}"])
     return component.with_id(step)

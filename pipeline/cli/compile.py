@@ -45,7 +45,7 @@ def _check(path: Path) -> None:
     from pipeline.kubeflow.check import load
 
     package = load(path)
-    typer.echo(f"{path}: {len(package.executors)} steps, no problem found")
+    typer.echo(f"{path}: {len(package.kubernetes)} steps, no problem found")
 
 
 def _compile(config: Path, output: Path, overrides: list[str]) -> None:

@@ -93,6 +93,7 @@ def deploy(
         following = f"`{shlex.join([*again, '--watch', run_id])}` goes on watching."
         unknown = "If a run was started, it goes on; its page is in the UI."
         raise interrupted(f"The run goes on. {following}" if run_id else unknown) from None
+    again += [*(["--package", str(package)] if package else []), *(["--span", span] if span else [])]
     _tell(told, run_id, report, as_json, console, again)
 
 

@@ -70,11 +70,7 @@ def show(
     with _connected(cluster, loaded) as client:
         found = _found(client, loaded, config)
         described = [shows.describe(client, item, _now(), next_starts) for item in found]
-    if as_json:
-        typer.echo(json.dumps(described, indent=2))
-        return
-    for entry in described:
-        _table(entry)
+    _say(as_json, described, [line for entry in described for line in _lines(entry)])
 
 
 @app.command()
@@ -249,11 +245,7 @@ def _say(as_json: bool, document: Any, lines: list[str]) -> None:
     typer.echo(json.dumps(document, indent=2, sort_keys=True) if as_json else "\n".join(lines))
 
 
-def _table(entry: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
+def _lines(entry: dict[str, Any]) -> list[str]:
     when = entry["cron"] or f"every {entry['interval_seconds']} s"
     lasts = f"{entry['start'] or 'now'} to {entry['end'] or 'always'}"
     starts = [f"{start['time']}  span {start['span']}" for start in entry["next"]]
@@ -269,7 +261,4 @@ def _table(entry: dict[str, Any]) -> None:
         *(("" if index else "runs", text) for index, text in enumerate(last)),
         ("link", entry["link"]),
     ]
-    table = Table(title=entry["name"], title_justify="left", show_header=False, box=None)
-    for name, value in rows:
-        table.add_row(Text(name), Text(str(value)))
-    Console(highlight=False, soft_wrap=True).print(table)
+    return [f"schedule {entry['name']}", *(f"  {name:<12} {value}" for name, value in rows)]

@@ -82,6 +82,7 @@ def simulate(
         parallel=parallel,
         follow=verbose,
     )
+    _check(file)
     console = console_for(as_json)
     with watcher_for(console) as watcher:
         outcome = room.simulate(file, options, watcher)
@@ -93,12 +94,23 @@ def simulate(
     raise typer.Exit(outcome.exit_status)
 
 
+def _check(file: Path) -> None:
+    """Holds a file of Tandem to the strict checks; what others compiled only has to be runnable."""
+    from pipeline.kubeflow import check
+    from pipeline.kubeflow.simulate.document import load
+    from pipeline.kubeflow.simulate.processes import ENTRYPOINT
+
+    executors = load(file).deployment.executors.values()
+    if any(ENTRYPOINT in (*one.container.command, *one.container.args) for one in executors):
+        check.load(file)
+
+
 def _bad(usage: str, text: str) -> TandemError:
     from trainer.errors import TandemError
 
     # The name may be told; what follows it may be a secret.
     shown = text.partition("=")[0]
-    return TandemError("CLI-006", f"Expected {usage}. Received: {shown}", "Correct it.", exit_status=2)
+    return TandemError("KFP-205", f"Expected {usage}. Received: {shown}", "Correct it.", exit_status=2)
 
 
 def _pairs(given: list[str] | None, usage: str) -> dict[str, str]:
@@ -137,6 +149,6 @@ def _show(outcome: Outcome, console: Console, as_json: bool) -> None:
     if not as_json and outcome.summary is not None:
         console.print(Text(f"status  {outcome.summary.get('status', 'unknown')}"))
     for task in outcome.failed:
-        error = TandemError("KFP-206", f"Task {task.name} failed. {task.error}")
+        error = TandemError("KFP-206", f"Expected every task to succeed. Received: {task.name}: {task.error}")
         report_failure(error, task.log or None)
     console.print(Text(f"result  {outcome.root / 'result.json'}"))

@@ -24,6 +24,8 @@ def fill(values: Any, shape: fields.Shape | None = None) -> Any:
         return (
             fill(values, fields.Shape(choices[kind])) if isinstance(kind, str) and kind in choices else None
         )
+    if values is None and type(None) in fields.options(shape.annotation):
+        return None
     if shape.model is not None:
         given = values if isinstance(values, dict) else {}
         return {

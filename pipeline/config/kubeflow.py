@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from pipeline.config.base import Section
+from pipeline.config.base import Section, Text
 
 
 def _as_quantity(value: Any) -> Any:
@@ -18,10 +18,21 @@ def _as_quantity(value: Any) -> Any:
 Quantity = Annotated[
     str, BeforeValidator(_as_quantity), Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$")
 ]
+Label = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+LabelKey = Annotated[
+    str,
+    Field(pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"),
+]
+LabelValue = Annotated[Text, Field(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")]
+Plain = Annotated[Text, Field(pattern=r"^([^{]|\{[^{])*\{?$")]
 ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
+SecretKey = Annotated[str, Field(pattern=r"^[-._A-Za-z0-9]{1,253}$")]
 EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 MountPath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$")]
-Image = Annotated[str, Field(pattern=r"^[a-z0-9][A-Za-z0-9._/:@-]*$")]
+Image = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9][A-Za-z0-9._/:-]*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})$"),
+]
 Step = Literal[
     "begin",
     "ingest",
@@ -47,7 +58,7 @@ class Accelerator(Section):
     """Accelerators of a pod."""
 
     type: str = Field(
-        pattern=r"^[a-z0-9.-]+/[A-Za-z0-9_.-]+$",
+        pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
         description="Resource name, for example `google.com/tpu` or `nvidia.com/gpu`.",
     )
     count: int = Field(default=1, ge=1, description="How many.")
@@ -56,9 +67,11 @@ class Accelerator(Section):
 class Toleration(Section):
     """A taint that a pod tolerates."""
 
-    key: str = Field(default="", description="Key of the taint; empty for all, with `Exists`.")
+    key: LabelKey | Literal[""] = Field(
+        default="", description="Key of the taint; empty for all, with `Exists`."
+    )
     operator: Literal["Exists", "Equal"] = Field(default="Exists", description="How it is compared.")
-    value: str = Field(default="", description="Value of the taint, with `Equal`.")
+    value: LabelValue = Field(default="", description="Value of the taint, with `Equal`.")
     effect: Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"] = Field(
         default="", description="Effect of the taint; empty for all."
     )
@@ -67,22 +80,22 @@ class Toleration(Section):
 class Volume(Section):
     """A persistent volume claim and where it is mounted in every step."""
 
-    claim: ObjectName = Field(description="Name of the claim.")
+    claim: Label = Field(description="Name of the claim.")
     path: MountPath = Field(description="Where it is mounted.")
 
 
 class State(Section):
     """The volume of what outlives a run: runs, kept schemas, checkpoints, registry and served models."""
 
-    claim: ObjectName = Field(default="tandem", description="Name of the persistent volume claim.")
+    claim: Label = Field(default="tandem", description="Name of the persistent volume claim.")
     path: MountPath = Field(default="/tandem", description="Where it is mounted; the root of the runs.")
 
 
 class Secret(Section):
     """A Kubernetes secret of every step; only its name is ever in a file."""
 
-    name: ObjectName = Field(description="Name of the secret.")
-    env: dict[EnvironmentName, str] = Field(
+    name: Label = Field(description="Name of the secret.")
+    env: dict[EnvironmentName, SecretKey] = Field(
         default={}, description="Key of the secret by environment variable."
     )
     path: MountPath | None = Field(default=None, description="Mount the whole secret as files here.")
@@ -97,21 +110,21 @@ class Settings(Section):
     memory: Quantity | None = Field(default=None, description="Requested memory.")
     memory_limit: Quantity | None = Field(default=None, description="Most memory.")
     accelerator: Accelerator | None = Field(default=None, description="Accelerators.")
-    node_selector: dict[str, str] = Field(default={}, description="Labels that a node must have.")
+    node_selector: dict[LabelKey, LabelValue] = Field(default={}, description="Labels that a node must have.")
     tolerations: list[Toleration] = Field(default=[], description="Tolerated taints.")
     timeout_seconds: int | None = Field(default=None, ge=1, description="Longest time a pod may take.")
     retries: int = Field(default=0, ge=0, le=100, description="How often a failed step is tried again.")
     shared_memory: Quantity | None = Field(default=None, description="Size of `/dev/shm`.")
-    env: dict[EnvironmentName, str] = Field(default={}, description="Environment variables; no secrets.")
-    labels: dict[str, str] = Field(default={}, description="Labels of the pod.")
-    annotations: dict[str, str] = Field(default={}, description="Annotations of the pod.")
+    env: dict[EnvironmentName, Plain] = Field(default={}, description="Environment variables; no secrets.")
+    labels: dict[LabelKey, LabelValue] = Field(default={}, description="Labels of the pod.")
+    annotations: dict[LabelKey, Plain] = Field(default={}, description="Annotations of the pod.")
 
 
 class Webhook(Section):
     """Where a message goes when a run ends badly; its URL stands in a secret only."""
 
     secret: ObjectName = Field(description="Kubernetes secret that holds the URL.")
-    key: str = Field(default="url", description="Key of the URL in the secret.")
+    key: SecretKey = Field(default="url", description="Key of the URL in the secret.")
     on: list[Literal["failure", "refusal", "missed"]] = Field(
         default=["failure", "refusal", "missed"],
         description="`failure` of a run, `refusal` by the gate, a `missed` start of the schedule.",
@@ -146,7 +159,7 @@ class Kubeflow(Section):
     image: Image | None = Field(default=None, description="Pipeline image; needed to compile.")
     pipeline_root: str | None = Field(
         default=None,
-        pattern=r"^(gs|s3|minio)://[^/\s]+(/\S*)?$",
+        pattern=r"^(gs|s3|minio)://[^/\s{}?]+(/[^\s{}?]*)?$",
         description="Where artifacts are stored; the default of the cluster when not set.",
     )
     namespace: ObjectName | None = Field(

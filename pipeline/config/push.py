@@ -13,7 +13,11 @@ from pipeline.config.kubeflow import ObjectName, Quantity
 class KServe(Section):
     """A KServe InferenceService that every pushed model goes to, from a pipeline on Kubeflow."""
 
-    name: ObjectName | None = Field(default=None, description="Name of the service; `name` when not set.")
+    name: str | None = Field(
+        default=None,
+        pattern=r"^[a-z]([-a-z0-9]{0,45}[a-z0-9])?$",
+        description="Name of the service; `name` when not set, as far as Kubernetes takes it.",
+    )
     namespace: ObjectName | None = Field(
         default=None, description="Its namespace; that of the pipeline when not set."
     )

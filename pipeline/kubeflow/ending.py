@@ -37,13 +37,13 @@ def conclude(
         steps: names of all steps that a run has, in order.
         outputs: local directory by output by step.
         uris: address by output by step, for the lineage.
-        fingerprints: `data` and `run`, and one for each step.
+        fingerprints: of the sources and libraries of each step.
         failure: what the backend says of a failed run. Defaults to `""`: it succeeded.
 
     Returns:
         The summary.
     """
-    told = record.steps()
+    told, prints = record.steps(), {**fingerprints, **record.digests()}
     failed = next((step for step in steps if told.get(step, {}).get("state") == "failed"), None)
     started = next(
         (event["time"] for event in record.run.events() if event.get("event") == "run_created"), now()
@@ -57,10 +57,10 @@ def conclude(
         "seconds": _seconds_since(started),
         "attempt": 1,
         "steps": _steps(steps, told, outputs),
-        "fingerprints": dict(fingerprints),
+        "fingerprints": prints,
         **_status(record, outputs, told, failed, failure),
     }
-    previous = previous_statistics(record.root, config.name, str(fingerprints.get("data", "")))
+    previous = previous_statistics(record.root, config.name, prints.get("data", ""))
     view = shown(config, config_text, record.root, outputs, summary, previous)
     complete(summary, view, outputs, record.root)
     if "lineage" in view:
@@ -133,5 +133,6 @@ def _next_command(summary: Json, config: Config, record: Record) -> str:
     if summary["error"]:
         return str(summary["error"]["command"])
     if summary["status"] == "pushed":
-        return f"tandem predict {record.root.serving_of(config.push.directory, record.root.path)}/{config.name} FILE"
+        served = record.root.serving_of(config.push.directory, record.root.path) / config.name
+        return f"tandem predict {served} FILE"
     return f"tandem gate explain {record.run.run_id} --root {record.root.path}"

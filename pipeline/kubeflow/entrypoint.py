@@ -1,7 +1,7 @@
 """What runs in the container of a step: `python -m pipeline.kubeflow.entrypoint`.
 
 Called by the launcher of Kubeflow Pipelines with the invocation as JSON. It tells TFX's executor what that
-understands, runs it, and tells the launcher what that understands; beside that it keeps the record of the run.
+understands, runs it, and tells the launcher what that understands. It also keeps the record of the run.
 """
 
 from __future__ import annotations

@@ -10,9 +10,11 @@ from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.kubeflow.decorators import FinalStatusStr
 
+from components.release.component import Release
+from components.serve.component import Serve
 from pipeline.config import Config, dump, resolve_prepare
 from pipeline.graph import beam_arguments, components, fingerprints
-from pipeline.kubeflow.naming import pipeline_name
+from pipeline.kubeflow.naming import pipeline_name, service_name
 from pipeline.kubeflow.places import Places
 from pipeline.kubeflow.steps.begin import Begin
 from pipeline.kubeflow.steps.finish import Finish
@@ -82,15 +84,17 @@ def build(config: Config, config_directory: Path) -> ClusterGraph:
         prints,
         found("resolved_span"),
     )
+    steps |= _targets(config, places, steps["push"])
     names = text([*steps, "report"])
     steps["report"] = Report(
         config=frozen,
         fingerprints=shown_prints,
         steps=names,
-        data_digest=state.data,
-        run_digest=state.run,
         **{name: steps[step].outputs[output] for name, (step, output) in INPUTS.items()},
     ).with_id("report")
+    if "serve" in steps or "release" in steps:
+        # A release that fails is a run that failed.
+        steps["report"].add_upstream_node(steps.get("serve", steps.get("release")))
     webhook = config.kubeflow.webhook
     finish = Finish(
         config=frozen,
@@ -108,3 +112,34 @@ def build(config: Config, config_directory: Path) -> ClusterGraph:
         beam_pipeline_args=beam_arguments(config),
     )
     return ClusterGraph(pipeline, finish, prints)
+
+
+def _targets(config: Config, places: Places, push: BaseComponent) -> dict[str, BaseComponent]:
+    """The steps that take a pushed version elsewhere: to a mirror, and to an InferenceService."""
+    mirror, service = config.push.mirror, config.push.kserve
+    if mirror is None and service is None:
+        return {}
+    settings = {
+        "storage": service.storage if service else "none",
+        "releases": str(places.state / "releases"),
+        "keep_releases": service.keep_releases if service else 2,
+        "mirror": mirror or "",
+    }
+    release = Release(
+        pushed_model=push.outputs["pushed_model"],
+        serving_root=str(places.serving),
+        name=config.name,
+        settings=text(settings),
+    ).with_id("release")
+    if service is None:
+        return {"release": release}
+    told = service.model_dump(mode="json") | {
+        "name": service.name or service_name(config.name),
+        "namespace": service.namespace or "",
+        "claim": config.kubeflow.state.claim,
+        "path": str(places.state),
+    }
+    return {
+        "release": release,
+        "serve": Serve(release=release.outputs["release"], kserve=text(told)).with_id("serve"),
+    }

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from trainer.errors import TandemError
@@ -84,10 +84,14 @@ class Pod:
         if not isinstance(value, str) or not places:
             return value
         for place in sorted(places, key=len, reverse=True):
-            # At the start of the text, or of a text within JSON; then the path ends or goes on below.
-            at = re.compile(rf'(^|"){re.escape(place)}(?=/|"|$)')
-            value = at.sub(lambda match, place=place: match.group(1) + places[place], value)
+            # At the start of the text, of a text within JSON or of a URI; it ends there or goes on below.
+            at = re.compile(rf'(^|"|file://){re.escape(place)}(?=/|"|$)')
+            value = at.sub(_after(places[place]), value)
         return value
+
+
+def _after(text: str) -> Callable[[re.Match[str]], str]:
+    return lambda match: match.group(1) + text
 
 
 def run_of(uris: list[str]) -> str:

@@ -15,6 +15,8 @@ from trainer.errors import TandemError
 from trainer.faults import point
 from trainer.storage import remove_unfinished, write_atomic, write_json
 
+DIGESTS = "digests.json"
+
 # Outputs that the report shows; the others are large, and only their addresses are recorded.
 KEPT: Mapping[str, tuple[str, ...]] = {
     "ingest": ("report",),
@@ -102,6 +104,17 @@ class Record:
             step: {name: str(self.kept / step / name) for name in names if (self.kept / step / name).exists()}
             for step, names in KEPT.items()
         }
+
+    def write_digests(self, digests: Mapping[str, str]) -> None:
+        """Records the digests `data` and `run` of what the run found when it began."""
+        write_json(self.run.directory / DIGESTS, dict(digests))
+
+    def digests(self) -> dict[str, str]:
+        """What `write_digests` wrote; empty if the run did not get so far."""
+        try:
+            return dict(json.loads((self.run.directory / DIGESTS).read_bytes()))
+        except (OSError, ValueError, TypeError, RecursionError):
+            return {}
 
     def write_step(self, step: str, told: Mapping[str, Any]) -> None:
         """Records how a step ended."""

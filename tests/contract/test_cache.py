@@ -8,7 +8,6 @@ import shutil
 import typing
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from tfx import v1 as _tfx  # noqa: F401  # isort: skip
@@ -184,6 +183,68 @@ FIELDS: dict[str, tuple[frozenset[str], str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
+# How it runs on a cluster: nothing on this machine runs again for it, not even the push.
+CLUSTER: dict[str, str] = {
+    "Accelerator.type": "kubeflow.defaults.accelerator={type: nvidia.com/gpu}",
+    "Accelerator.count": "kubeflow.defaults.accelerator={type: nvidia.com/gpu, count: 2}",
+    "Toleration.key": "kubeflow.defaults.tolerations=[{key: gpu}]",
+    "Toleration.operator": "kubeflow.defaults.tolerations=[{key: gpu, operator: Equal}]",
+    "Toleration.value": "kubeflow.defaults.tolerations=[{key: gpu, operator: Equal, value: x}]",
+    "Toleration.effect": "kubeflow.defaults.tolerations=[{key: gpu, effect: NoSchedule}]",
+    "Volume.claim": "kubeflow.volumes=[{claim: rows, path: /rows}]",
+    "Volume.path": "kubeflow.volumes=[{claim: rows, path: /others}]",
+    "State.claim": "kubeflow.state.claim=other",
+    "State.path": "kubeflow.state.path=/other",
+    "Secret.name": "kubeflow.secrets=[{name: key}]",
+    "Secret.env": "kubeflow.secrets=[{name: key, env: {KEY: key}}]",
+    "Secret.path": "kubeflow.secrets=[{name: key, path: /key}]",
+    "Settings.image": "kubeflow.defaults.image=image:1",
+    "Settings.cpu": "kubeflow.defaults.cpu=1",
+    "Settings.cpu_limit": "kubeflow.defaults.cpu_limit=2",
+    "Settings.memory": "kubeflow.defaults.memory=1Gi",
+    "Settings.memory_limit": "kubeflow.defaults.memory_limit=2Gi",
+    "Settings.node_selector": "kubeflow.defaults.node_selector={pool: a}",
+    "Settings.timeout_seconds": "kubeflow.steps.train={timeout_seconds: 60}",
+    "Settings.retries": "kubeflow.steps.train={retries: 2}",
+    "Settings.shared_memory": "kubeflow.steps.train={shared_memory: 1Gi}",
+    "Settings.env": "kubeflow.defaults.env={A: b}",
+    "Settings.labels": "kubeflow.defaults.labels={a: b}",
+    "Settings.annotations": "kubeflow.defaults.annotations={a: b}",
+    "Webhook.secret": "kubeflow.webhook={secret: hook}",
+    "Webhook.key": "kubeflow.webhook={secret: hook, key: other}",
+    "Webhook.on": "kubeflow.webhook={secret: hook, on: [failure]}",
+    "Schedule.cron": "kubeflow.schedule={cron: '0 0 3 * * *'}",
+    "Schedule.interval_seconds": "kubeflow.schedule={interval_seconds: 3600}",
+    "Schedule.start": "kubeflow.schedule={interval_seconds: 3600, start: '2026-12-01'}",
+    "Schedule.end": "kubeflow.schedule={interval_seconds: 3600, end: '2027-12-01'}",
+    "Schedule.max_concurrency": "kubeflow.schedule={interval_seconds: 3600, max_concurrency: 2}",
+    "Schedule.catch_up": "kubeflow.schedule={interval_seconds: 3600, catch_up: true}",
+    "Schedule.enabled": "kubeflow.schedule={interval_seconds: 3600, enabled: false}",
+    "Schedule.span": "kubeflow.schedule={interval_seconds: 3600, span: '7'}",
+    "Schedule.grace_seconds": "kubeflow.schedule={interval_seconds: 3600, grace_seconds: 60}",
+    "Kubeflow.image": "kubeflow.image=image:1",
+    "Kubeflow.pipeline_root": "kubeflow.pipeline_root='gs://bucket/x'",
+    "Kubeflow.namespace": "kubeflow.namespace=team",
+    "Kubeflow.experiment": "kubeflow.experiment=try",
+    "Kubeflow.service_account": "kubeflow.service_account=runner",
+    "Kubeflow.image_pull_secrets": "kubeflow.image_pull_secrets=[registry]",
+    "Kubeflow.image_pull_policy": "kubeflow.image_pull_policy=Always",
+    "Kubeflow.cache": "kubeflow.cache=false",
+    "Push.mirror": "push.mirror='gs://bucket/serving'",
+    "KServe.name": "push.kserve={name: x}",
+    "KServe.namespace": "push.kserve={namespace: x}",
+    "KServe.mode": "push.kserve={mode: serverless}",
+    "KServe.storage": "push.kserve={storage: volume}",
+    "KServe.canary_percent": "push.kserve={canary_percent: 10, mode: serverless}",
+    "KServe.min_replicas": "push.kserve={min_replicas: 2}",
+    "KServe.service_account": "push.kserve={service_account: x}",
+    "KServe.ready_timeout_seconds": "push.kserve={ready_timeout_seconds: 60}",
+    "KServe.keep_releases": "push.kserve={keep_releases: 3}",
+    "KServe.cpu": "push.kserve={cpu: '1'}",
+    "KServe.memory": "push.kserve={memory: 1Gi}",
+}  # fmt: skip
+
+
 def sections(annotation: Any) -> Iterator[type[BaseModel]]:
     """Section classes anywhere in an annotation."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -203,7 +264,8 @@ def leaves(section: type[BaseModel], above: frozenset[type] = frozenset()) -> It
 
 
 def test_the_table_has_every_field_of_the_config() -> None:
-    assert set(FIELDS) == set(leaves(Config))
+    assert set(FIELDS) | set(CLUSTER) == set(leaves(Config))
+    assert not set(FIELDS) & set(CLUSTER)
     assert len(FIELDS) > 100
 
 
@@ -250,6 +312,12 @@ def rerun(steps: set[str], reads: dict[str, set[str]]) -> set[str]:
     while more := {step for step, above in reads.items() if above & steps} - steps:
         steps = steps | more
     return steps
+
+
+@pytest.mark.parametrize("field", CLUSTER)
+def test_a_field_of_the_cluster_changes_no_key(place: Path, field: str) -> None:
+    assert parse(TEXT, [CLUSTER[field]]) != parse(TEXT)
+    assert keys(place, CLUSTER[field]) == keys(place)
 
 
 # Parts of `check` that no schema is inferred with.
@@ -308,28 +376,3 @@ def test_input_bytes_count_and_times_of_files_do_not(place: Path, tmp_path: Path
     keys.cache_clear()
     after, _ = keys(directory)
     assert {step for step in SOURCES if after[step] != before[step]} == {"ingest", "check", "push"}
-
-
-# A real run
-
-
-@pytest.mark.soak
-def test_real_runs_run_exactly_what_a_change_affects(small: ModuleType, tmp_path: Path) -> None:
-    small.write(tmp_path, "binary")
-
-    def ran(*overrides: str) -> set[str]:
-        result = small.again(tmp_path, "gate.rules=[{metric: log_loss, max: 0}]", *overrides)
-        assert (result.summary["error"], result.summary["status"]) == (None, "not_blessed")
-        return {step["name"] for step in result.summary["steps"] if step["state"] == "ran"}
-
-    # Never blessed, so that no push changes what the next run is compared with.
-    assert ran() == ALL
-    data = tmp_path / "data.csv"
-    os.utime(data, (1, 1))
-    assert ran() == set()
-    assert ran("gate.rules.0.max=0.001") == {"gate", "push"}
-    content = data.read_bytes()
-    digit = content.index(b".") + 1
-    other = b"1" if content[digit : digit + 1] != b"1" else b"2"
-    data.write_bytes(content[:digit] + other + content[digit + 1 :])
-    assert ran() == ALL

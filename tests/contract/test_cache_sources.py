@@ -24,16 +24,21 @@ WITHOUT_STEPS = {
     "pipeline/fingerprint.py": "makes the fingerprints",
     "pipeline/graph.py": "sets the parameters and channels of the steps",
     "pipeline/init/": "writes configs",
+    "pipeline/kubeflow/": "drives the steps on a cluster; what it decides reaches them as parameters",
     "pipeline/local/": "drives the steps",
     "pipeline/noise/": "an experiment beside the runs",
+    "pipeline/outcome.py": "summary and report",
     "pipeline/plan.py": "makes the parameters",
     "pipeline/predict.py": "scores files with a pushed model",
     "pipeline/report/": "shows results",
     "pipeline/root.py": "where things lie; paths are parameters",
     "pipeline/runs/": "keeps runs",
     "pipeline/schema_review.py": "keeps schemas; their digest is a parameter",
+    "pipeline/state.py": "finds parameters of the steps",
     "pipeline/view/": "reads results for the report",
     "components/__init__.py": "empty",
+    "components/release/": "a step that is never cached",
+    "components/serve/": "a step that is never cached",
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.config.checks.report import Report
 from pipeline.config.kubeflow import Step
 from pipeline.config.problems import Path
+from pipeline.kubeflow.check.naming import quantity
 
 _HERE = ("kubeflow",)
 
@@ -22,8 +23,13 @@ def check(values: dict[str, Any], report: Report) -> None:
         if name not in known:
             report.add(where, f"expected a step: {', '.join(known)}.", name, (str(name), known))
         _tolerations(where, settings, report)
+        _amounts(where, {**section["defaults"], **_given(settings)}, report)
+        _variables(where, settings, section, report)
     _tolerations((*_HERE, "defaults"), section["defaults"], report)
+    _amounts((*_HERE, "defaults"), section["defaults"], report)
+    _variables((*_HERE, "defaults"), section["defaults"], section, report)
     _mounts(section, report)
+    _names(section, report)
     schedule = section["schedule"]
     if schedule is not None:
         where = (*_HERE, "schedule")
@@ -44,7 +50,10 @@ def check(values: dict[str, Any], report: Report) -> None:
 
 
 def _tolerations(where: Path, settings: Mapping[str, Any] | None, report: Report) -> None:
-    for index, taint in enumerate((settings or {}).get("tolerations") or []):
+    taints = (settings or {}).get("tolerations") or []
+    for index, taint in enumerate(taints):
+        if taint in taints[:index]:
+            report.add((*where, "tolerations", index), "expected every taint once.", taint)
         if taint["operator"] == "Exists" and taint["value"]:
             report.add(
                 (*where, "tolerations", index, "value"), "used with `operator: Equal` only.", taint["value"]
@@ -60,10 +69,13 @@ def _mounts(section: Mapping[str, Any], report: Report) -> None:
         for index, entry in enumerate(section[kind] or []):
             if entry["path"] is not None:
                 places.append(((*_HERE, kind, index, "path"), entry["path"]))
-    taken = ["/gcs", "/s3", "/minio", "/kfp-launcher", "/tmp", "/dev", "/proc", "/sys", "/etc", "/usr"]
+    taken = ["/gcs", "/s3", "/minio", "/kfp-launcher", "/.local", "/.cache", "/.config", "/tmp", "/dev"]
+    taken += ["/proc", "/sys", "/etc", "/usr"]
     for where, place in places:
         if not isinstance(place, str):
             continue
+        if {".", ".."} & set(place.split("/")):
+            report.add(where, "expected a path without `.` and `..`.", place)
         hidden = next((other for other in taken if _overlap(place, other)), None)
         if hidden is not None:
             report.add(where, f"expected a place of its own; `{hidden}` is in use.", place)
@@ -72,3 +84,57 @@ def _mounts(section: Mapping[str, Any], report: Report) -> None:
 
 def _overlap(one: str, other: str) -> bool:
     return one == other or one.startswith(other + "/") or other.startswith(one + "/")
+
+
+def _given(settings: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (settings or {}).items() if value is not None}
+
+
+def _amounts(where: Path, settings: Mapping[str, Any], report: Report) -> None:
+    """Quantities above 0, requests at most their limits."""
+    for name in ("cpu", "memory"):
+        found = {}
+        for key in (name, f"{name}_limit"):
+            text = settings.get(key)
+            found[key] = quantity(text) if isinstance(text, str) else None
+            if text is not None and found[key] == 0:
+                report.add((*where, key), "expected more than 0.", text)
+        request, most = found[name], found[f"{name}_limit"]
+        if request is not None and most is not None and request > most:
+            message = f"expected at most `{name}_limit`, {settings[f'{name}_limit']}."
+            report.add((*where, name), message, settings[name])
+
+
+def _variables(
+    where: Path, settings: Mapping[str, Any] | None, section: Mapping[str, Any], report: Report
+) -> None:
+    """A variable comes from one place."""
+    secret = {name for entry in section["secrets"] or [] for name in entry["env"] or {}}
+    for name in sorted(secret & set((settings or {}).get("env") or {})):
+        report.add((*where, "env", name), "expected a variable that no secret sets.", name)
+
+
+def _names(section: Mapping[str, Any], report: Report) -> None:
+    """A volume has the name of its claim or secret, so these differ; a secret is listed once."""
+    taken = {section["state"]["claim"]}
+    for index, entry in enumerate(section["volumes"] or []):
+        if entry["claim"] in taken:
+            report.add((*_HERE, "volumes", index, "claim"), "expected each claim once.", entry["claim"])
+        taken.add(entry["claim"])
+    for index, name in enumerate(section["image_pull_secrets"] or []):
+        if name in section["image_pull_secrets"][:index]:
+            report.add((*_HERE, "image_pull_secrets", index), "expected each secret once.", name)
+    secrets: set[str] = set()
+    for index, entry in enumerate(section["secrets"] or []):
+        if entry["name"] in secrets:
+            report.add((*_HERE, "secrets", index, "name"), "expected each secret once.", entry["name"])
+        if entry["path"] is not None and entry["name"] in taken:
+            message = "expected another name than that of a claim: both name a volume."
+            report.add((*_HERE, "secrets", index, "name"), message, entry["name"])
+        secrets.add(entry["name"])
+    used: dict[str, str] = {}
+    for index, entry in enumerate(section["secrets"] or []):
+        for name in entry["env"] or {}:
+            if name in used:
+                report.add((*_HERE, "secrets", index, "env", name), "expected each variable once.", name)
+            used[name] = entry["name"]

@@ -41,7 +41,7 @@ def connect(options: Options, namespace: str | None, policy: Policy | None = Non
     Args:
         options: how to reach it.
         namespace: of the user; needed where there are several users.
-        policy: timeouts and retries. Defaults to `Policy()`.
+        policy: timeouts and retries. Defaults to `None`: those of `Policy()`.
 
     Raises:
         TandemError: `KFP-314` if the server has several users and no namespace is set, `KFP-315` if the

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import re
 import shutil
+import signal
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 from trainer.errors import TandemError
 
 _LISTENS = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+) ")
+_SET_DEATH_SIGNAL = 1
 _SERVICE = "svc/ml-pipeline-ui"
 
 
@@ -29,6 +33,16 @@ class Cluster:
     namespace: str = "kubeflow"
     context: str | None = None
     kubeconfig: Path | None = None
+
+
+def _with_its_parent() -> Callable[[], None]:
+    """What makes the kernel end a child with its parent; the library is loaded before the fork."""
+    prctl = ctypes.CDLL(None).prctl
+
+    def ask() -> None:
+        prctl(_SET_DEATH_SIGNAL, signal.SIGTERM)
+
+    return ask
 
 
 class PortForward:
@@ -90,6 +104,7 @@ class PortForward:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=_with_its_parent(),
         )
         self._process = process
         timer = threading.Timer(self._start_timeout_seconds, process.kill)

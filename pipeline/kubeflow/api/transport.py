@@ -79,7 +79,7 @@ class Transport:
     Args:
         base: gives the address of the host, which a new port forward changes.
         token: the bearer token. Defaults to `None`.
-        policy: how long and how often. Defaults to `Policy()`.
+        policy: how long and how often. Defaults to `None`: those of `Policy()`.
         ca_file: certificates to trust; those of the system. Defaults to `None`.
     """
 

@@ -57,13 +57,18 @@ def check(text: str) -> list[Problem]:
     """
     documents = read(text)
     found = [*documents.problems]
-    if documents.values:
-        found += check_documents(documents.values, len(text.encode()))
+    if documents.values or not found:
+        unread = {(problem.document, problem.path) for problem in found if problem.path}
+        found += [
+            problem
+            for problem in check_documents(documents.values, len(text.encode()))
+            if (problem.document, problem.path) not in unread
+        ]
     placed = [
-        found_one
-        if found_one.line is not None
-        else dataclasses.replace(found_one, line=documents.line(found_one.document, found_one.path))
-        for found_one in dict.fromkeys(found)
+        problem
+        if problem.line
+        else dataclasses.replace(problem, line=documents.line(problem.document, problem.path))
+        for problem in dict.fromkeys(found)
     ]
     return sorted(placed, key=lambda problem: (problem.line or 0, problem.code, problem.document))
 

@@ -23,7 +23,8 @@ INPUTS = "--json_serialized_inputs_spec_args"
 OUTPUTS = "--json_serialized_outputs_spec_args"
 REQUIRED = (STEP, EXECUTOR, INVOCATION, INPUTS, OUTPUTS)
 STATE = "--state"
-FLAGS = (*REQUIRED, STATE, "--fingerprint")
+FINGERPRINT = "--fingerprint"
+FLAGS = (*REQUIRED, STATE, FINGERPRINT)
 EXECUTOR_INPUT = "{{$}}"
 
 _IMAGE = re.compile(
@@ -32,6 +33,7 @@ _IMAGE = re.compile(
 )
 _PINNED = re.compile(r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a-f]{64})\Z")
 _CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+")
+_DIGEST = re.compile(r"[0-9a-f]{16}")
 _STOCK = "tfx."
 
 
@@ -90,6 +92,10 @@ def _agreeing(found: dict[str, tuple[Path, str]], users: dict[str, Json]) -> Ite
         place, value = found[EXECUTOR]
         if not _CLASS.fullmatch(value):
             yield Problem(CODE, place, "the import path of an executor class", received(value))
+    if FINGERPRINT in found:
+        place, value = found[FINGERPRINT]
+        if not _DIGEST.fullmatch(value):
+            yield Problem(CODE, place, "a digest of 16 hexadecimal digits", received(value))
     for name, component in users.items():
         if STEP in found and found[STEP][1] != name:
             place, value = found[STEP]

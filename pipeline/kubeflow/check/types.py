@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -67,6 +68,7 @@ def _type(value: Json, path: Path) -> Iterator[Problem]:
             yield Problem(CODE, (*path, "instanceSchema"), expected, cause)
 
 
+@functools.lru_cache(maxsize=256)
 def _unreadable(text: str) -> str:
     try:
         schema: Any = yaml.safe_load(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from trainer.errors import TandemError
 
 Json = dict[str, Any]
 
+_LIKE_NUMBER = re.compile(r"[-+]?[.0-9]")
 COMMAND = ("python", "-m", "pipeline.kubeflow.entrypoint")
 
 
@@ -147,6 +149,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    if _LIKE_NUMBER.match(text) and len(text) < 40:
+        # Readers of YAML 1.1, of 1.2 and the backend's disagree on what is a number.
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
     style = "|" if "\n" in text and not any(line.endswith((" ", "\t")) for line in text.split("\n")) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 

@@ -10,14 +10,13 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from pipeline.kubeflow.check.placeholders import CONSTANTS
 from pipeline.kubeflow.encoding import ENCODED, encode
 from trainer.errors import TandemError
 
 Json = dict[str, Any]
 
 TFX_DAG = "tfx-dag"
-
-_PLACEHOLDERS = ("{{$.pipeline_", "{{$.pipeline_job_", "{{$.pipeline_task_")
 
 
 def dags(spec: Json) -> Iterator[Json]:
@@ -80,7 +79,7 @@ def refuse_module_files(spec: Json) -> None:
         raise TandemError(
             "KFP-052",
             f"Expected functions named by import path. Received: a module file in {sorted(set(found))}",
-            "Put the code into the image and name it, for example `preprocessing_fn='package.module.function'`.",
+            "Put the code into the image and name it, such as `preprocessing_fn='package.module.function'`.",
             exit_status=2,
         )
 
@@ -125,7 +124,7 @@ def set_defaults(spec: Json, defaults: Mapping[str, Any]) -> None:
 
 
 def forward_parameters(spec: Json) -> None:
-    """With an exit handler all tasks move into a DAG of their own, which must be handed the root's parameters."""
+    """With an exit handler all tasks are in a DAG of their own, which must be handed the parameters."""
     inner = spec.get("components", {}).get(TFX_DAG)
     outer = spec["root"]["dag"]["tasks"].get(TFX_DAG)
     given = spec["root"].get("inputDefinitions", {}).get("parameters", {})
@@ -175,14 +174,14 @@ def set_caching(spec: Json, never: Collection[str], enabled: bool) -> None:
 
 
 def encode_templates(spec: Json) -> None:
-    """Argo fills in `{{...}}` anywhere in a workflow, so no text may hold it but the backend's placeholders."""
+    """Argo fills in `{{...}}` anywhere, so no text may hold it but the placeholders of the backend."""
     for _, task in tasks(spec):
         for source in task.get("inputs", {}).get("parameters", {}).values():
             value = source.get("runtimeValue", {}).get("constant")
-            if isinstance(value, str) and ("{{" in value or value.startswith(ENCODED)):
-                whole = value.endswith("}}") and value.startswith(_PLACEHOLDERS) and value.count("{{") == 1
-                if not whole:
-                    source["runtimeValue"]["constant"] = encode(value)
+            if not isinstance(value, str) or value in CONSTANTS:
+                continue
+            if "{{" in value or value.startswith(ENCODED):
+                source["runtimeValue"]["constant"] = encode(value)
 
 
 def set_entrypoint(spec: Json, state: str, fingerprints: Mapping[str, str]) -> None:

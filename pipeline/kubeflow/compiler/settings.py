@@ -1,4 +1,4 @@
-"""Settings of pods: those that the pipeline specification has, and the document of the Kubernetes platform."""
+"""Settings of pods: in the pipeline specification, and in the document of the Kubernetes platform."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _executor(config: Config, step: str) -> kubernetes.KubernetesExecutorConfig:
         result.pvc_mount.add(mount_path=path, constant=claim, pvc_name_parameter=_constant(claim))
     for secret in section.secrets:
         if secret.env:
-            _secret_as_env(result, secret.name, {name: key for name, key in secret.env.items()})
+            _secret_as_env(result, secret.name, secret.env)
         if secret.path is not None:
             result.secret_as_volume.add(
                 secret_name=secret.name,

@@ -16,6 +16,7 @@ from pipeline.kubeflow.schedule import place, triggers
 from pipeline.kubeflow.schedule.difference import shown
 from pipeline.kubeflow.schedule.plan import declared, moment
 from pipeline.kubeflow.webhook import Event
+from trainer.errors import TandemError
 from trainer.storage import write_json
 
 _TOLERANCE = datetime.timedelta(seconds=60)
@@ -39,12 +40,8 @@ class Memory:
         """The moment, or `None` if nothing was looked at or the file is damaged."""
         try:
             return moment("checked", str(json.loads(self._path.read_bytes())["checked"]))
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, TandemError):
             return None
-        except Exception as error:
-            if getattr(error, "code", "") == "KFP-403":
-                return None
-            raise
 
     def keep(self, checked: datetime.datetime) -> None:
         """Writes the moment."""

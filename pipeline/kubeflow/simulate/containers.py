@@ -15,9 +15,8 @@ from pathlib import Path
 
 from kfp.pipeline_spec import pipeline_spec_pb2 as ps
 
-from pipeline.kubeflow.simulate.pod import Pod
+from pipeline.kubeflow.simulate.pod import Pod, open_log
 from trainer.errors import TandemError
-from trainer.faults import point
 
 _SUFFIXES = {
     "m": Fraction(1, 1000), "": Fraction(1), "k": Fraction(10**3), "M": Fraction(10**6), "G": Fraction(10**9),
@@ -108,8 +107,7 @@ class Containers:
         _open_to_all(pod)
         name = f"{pod.name}-{secrets.token_hex(4)}"
         arguments = self.arguments(name, command, pod, container)
-        point("simulate.container_log")
-        with log.open("ab") as output, self._lock:
+        with open_log(log) as output, self._lock:
             if self._stopped.is_set():
                 return -signal.SIGTERM
             # Values of variables are handed over by name, so that secrets are on no command line.

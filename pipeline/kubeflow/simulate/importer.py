@@ -27,11 +27,7 @@ def imported(
     source = importer.artifact_uri
     uri = to_text(source.constant)
     if source.WhichOneof("value") == "runtime_parameter":
-        uri = (
-            to_text(inputs.parameters[source.runtime_parameter])
-            if source.runtime_parameter in inputs.parameters
-            else ""
-        )
+        uri = to_text(inputs.parameters.get(source.runtime_parameter, source.constant))
     if local_path(uri) is None:
         raise TandemError(
             "KFP-219", f"Expected an importer of gs://, s3:// or minio://. Received: uri={uri!r}"

@@ -9,6 +9,7 @@ import shutil
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from google.protobuf import struct_pb2
 from kfp.kubernetes import kubernetes_executor_config_pb2 as k8s
@@ -22,7 +23,8 @@ VARIABLE = "TANDEM_POD_MOUNTS"
 # Scratch volumes that `compiler/argocompiler/container.go` mounts in every pod.
 SCRATCH = ("/gcs", "/s3", "/minio")
 # Paths of the launcher below /tmp; the rest of /tmp is reached by TMPDIR.
-_TEMPORARY = ("/tmp/kfp_outputs", "/tmp/kfp")
+_TMP = "/tmp"
+_TEMPORARY = (f"{_TMP}/kfp_outputs", f"{_TMP}/kfp")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +95,20 @@ class Pod:
         """The environment of a process of this host that stands for the container."""
         mounts = {path: str(place) for path, place in self.mounts.items()}
         own = {VARIABLE: json.dumps(mounts), "TMPDIR": str(self.temporary)}
-        return {**os.environ, **self.environment, **own}
+        given = {name: self._placed(value) for name, value in self.environment.items()}
+        return {**os.environ, **given, **own}
+
+    def _placed(self, value: str) -> str:
+        placed = self.host(value)
+        if placed == value and (value == _TMP or value.startswith(f"{_TMP}/")):
+            return f"{self.temporary}{value.removeprefix(_TMP)}"
+        return placed
+
+
+def open_log(log: Path) -> BinaryIO:
+    """Opens the log file of a task for more lines."""
+    point("simulate.log")
+    return log.open("ab")
 
 
 def _name(parameter: ps.TaskInputsSpec.InputParameterSpec, plain: str, given: ps.ExecutorInput) -> str:

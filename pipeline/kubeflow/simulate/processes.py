@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from kfp.pipeline_spec import pipeline_spec_pb2 as ps
 
 from pipeline.kubeflow.simulate.forks import Warm, importable
-from pipeline.kubeflow.simulate.pod import Pod
+from pipeline.kubeflow.simulate.pod import Pod, open_log
 from trainer.errors import TandemError
 from trainer.faults import point
 
@@ -29,7 +29,7 @@ _LIBRARIES = (
 )
 # Variables that libraries read as they are imported: a forked process cannot have its own.
 _AT_IMPORT = re.compile(
-    r"^(TF_|XLA_|JAX_|KERAS_|CUDA_|OMP_|MKL_|KMP_|OPENBLAS_|NUMEXPR_|GRPC_|MALLOC_|LD_|ARROW_|PYTHON|PROTOCOL_)"
+    r"^((TF|XLA|JAX|KERAS|CUDA|OMP|MKL|KMP|OPENBLAS|NUMEXPR|GRPC|MALLOC|LD|ARROW|PROTOCOL)_|PYTHON)"
 )
 _GRACE_SECONDS = 5.0
 
@@ -92,8 +92,7 @@ class Processes:
         timeout_seconds: float | None,
     ) -> int | None:
         """Runs a command; see `Runner`."""
-        point("simulate.log")
-        with log.open("ab") as output:
+        with open_log(log) as output:
             if self._stopped.is_set():
                 return -signal.SIGTERM
             module, warm = _module(command), self._warm

@@ -93,7 +93,7 @@ def simulate(path: Path, options: Options, watcher: Watcher | None = None) -> Ou
     root = options.root.resolve()
     cluster = _cluster(document, options, root)
     with exclusive(root / "run.lock", f"simulation of {document.spec.pipeline_info.name}"):
-        _clear(root)
+        _clear(root, "pods", "logs")
         _claims(document, cluster)
         return _simulate(
             document, options, root, cluster, Inputs(parameters, {}), Serial(watcher or Watcher())
@@ -127,8 +127,8 @@ def _cluster(document: Document, options: Options, root: Path) -> pods.Cluster:
     return cluster
 
 
-def _clear(root: Path) -> None:
-    for name in ("pods", "logs"):
+def _clear(root: Path, *names: str) -> None:
+    for name in names:
         point("simulate.clear", name)
         shutil.rmtree(root / name, ignore_errors=True)
         (root / name).mkdir(parents=True)
@@ -183,8 +183,7 @@ def _simulate(
     )
     write_json(root / "result.json", outcome.to_dict())
     if interrupted:
-        point("simulate.interrupted")
-        shutil.rmtree(root / "pods", ignore_errors=True)
+        _clear(root, "pods")
     return outcome
 
 

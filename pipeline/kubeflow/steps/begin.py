@@ -18,6 +18,7 @@ from components.adapter import Executor as BaseExecutor
 from pipeline.config import Config, parse
 from pipeline.kubeflow.context import current
 from pipeline.kubeflow.places import Places
+from pipeline.kubeflow.record import Record
 from pipeline.state import State, find
 from trainer.errors import TandemError
 from trainer.storage import write_atomic
@@ -43,6 +44,8 @@ class BeginExecutor(BaseExecutor):
         state = find(
             config, base, root, Path(pod.path(str(places.serving))), json.loads(properties["fingerprints"])
         )
+        record = Record.find(root, current().run)
+        record.write_digests({"data": state.data, "run": state.run})
         values = dataclasses.asdict(state) | {"resolved_span": "" if number is None else str(number)}
         for name in OUTPUTS:
             # Paths of the pod: the values are part of the backend's cache keys.
@@ -101,7 +104,7 @@ class BeginSpec(ComponentSpec):
         "fingerprints": ExecutionParameter(type=str),
         "span": ExecutionParameter(type=str),
     }
-    INPUTS: ClassVar = {}
+    INPUTS: ClassVar[dict[str, ChannelParameter]] = {}
     OUTPUTS: ClassVar = {
         name: ChannelParameter(
             type=standard_artifacts.Integer if name == _INTEGER else standard_artifacts.String

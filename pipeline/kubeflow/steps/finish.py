@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tfx.dsl.components.base import executor_spec
-from tfx.types.component_spec import ComponentSpec, ExecutionParameter
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.adapter import Artifacts, Component
 from components.adapter import Executor as BaseExecutor
@@ -83,8 +83,8 @@ class FinishSpec(ComponentSpec):
         "status": ExecutionParameter(type=str),
         "webhook_on": ExecutionParameter(type=str),
     }
-    INPUTS: ClassVar = {}
-    OUTPUTS: ClassVar = {}
+    INPUTS: ClassVar[dict[str, ChannelParameter]] = {}
+    OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {}
 
 
 class Finish(Component):

@@ -70,7 +70,6 @@ class ReportExecutor(BaseExecutor):
             local.setdefault(step, {})[output] = str(kept) if output in KEPT.get(step, ()) else place
             uris.setdefault(step, {})[output] = only(inputs, name).get_string_custom_property(REMOTE)
         fingerprints = json.loads(properties["fingerprints"])
-        fingerprints |= {"data": properties["data_digest"], "run": properties["run_digest"]}
         steps = json.loads(properties["steps"])
         conclude(record, config, properties["config"], steps, local, uris, fingerprints)
         _discard_checkpoints(root.checkpoints / config.name, directory(inputs, "model_run"))
@@ -94,8 +93,6 @@ class ReportSpec(ComponentSpec):
         "config": ExecutionParameter(type=str),
         "fingerprints": ExecutionParameter(type=str),
         "steps": ExecutionParameter(type=str),
-        "data_digest": ExecutionParameter(type=str),
-        "run_digest": ExecutionParameter(type=str),
     }
     INPUTS: ClassVar = {name: ChannelParameter(type=kind) for name, kind in _TYPES.items()}
     OUTPUTS: ClassVar = {name: ChannelParameter(type=simple_artifacts.File) for name in FILES}
@@ -108,8 +105,6 @@ class Report(Component):
         config: YAML of the whole config.
         fingerprints: JSON of the digests of the steps' sources.
         steps: JSON list of the names of all steps, in order.
-        data_digest: digest of the input files.
-        run_digest: digest of everything the run depends on.
     """
 
     SPEC_CLASS = ReportSpec

@@ -27,6 +27,12 @@ def properties(place: Any, **given: Any) -> dict[str, str]:
     }
 
 
+def report(place: Path) -> tfx.types.standard_artifacts.ExampleAnomalies:
+    found = tfx.types.standard_artifacts.ExampleAnomalies()
+    found.uri = str(place / "ingest" / "report" / "1")
+    return found
+
+
 def test_the_executor_records_splits_spans_and_format_and_tfdv_counts_what_is_missing(
     place: Any, tmp_path: Path
 ) -> None:
@@ -39,7 +45,8 @@ def test_the_executor_records_splits_spans_and_format_and_tfdv_counts_what_is_mi
         base_beam_executor.BaseBeamExecutor.Context(beam_pipeline_args=["--runner=FnApiRunner"])
     )
     given = properties(place, path="s-{SPAN}/v-{VERSION}/*", compression="gzip")
-    executor.Do({}, {"examples": [examples]}, given)
+    told = report(tmp_path)
+    executor.Do({}, {"examples": [examples], "report": [told]}, given)
 
     assert json.loads(examples.split_names) == ["train", "validation", "eval"]
     assert examples.get_int_custom_property("span") == 7
@@ -48,6 +55,8 @@ def test_the_executor_records_splits_spans_and_format_and_tfdv_counts_what_is_mi
     assert {path.name for path in Path(examples.uri).iterdir()} == {
         "Split-train", "Split-validation", "Split-eval", "ingest.json", "dead_letter.jsonl",
     }  # fmt: skip
+    for name in ("ingest.json", "dead_letter.jsonl"):
+        assert (Path(told.uri) / name).read_bytes() == (Path(examples.uri) / name).read_bytes()
     missing = {"size": 0, "color": 0, "y": 0}
     rows = 0
     for split in ("train", "validation", "eval"):
@@ -66,12 +75,23 @@ def test_the_splits_are_those_that_the_config_asks_for(place: Any, tmp_path: Pat
         examples = tfx.types.standard_artifacts.Examples()
         examples.uri = str(tmp_path / str(fraction))
         given = properties(place, path="all.csv", split={"validation_fraction": fraction})
-        Executor().Do({}, {"examples": [examples]}, given)
+        Executor().Do({}, {"examples": [examples], "report": [report(tmp_path)]}, given)
         assert json.loads(examples.split_names) == names
 
 
-def test_the_component_has_the_node_id_and_one_output(place: Any) -> None:
+def test_the_component_has_the_node_id_and_its_outputs(place: Any) -> None:
     component = Ingest(**properties(place, path="x"))
     assert component.id == "ingest"
-    assert list(component.outputs) == ["examples"]
+    assert list(component.outputs) == ["examples", "report"]
     assert component.exec_properties["input_fingerprint"] == "abc"
+
+
+def test_a_span_given_to_the_step_comes_before_that_of_the_config(place: Any, tmp_path: Path) -> None:
+    for span in (3, 4):
+        place.write(f"s-{span}/all.csv", "size,color,y\n" + "".join(f"{i},red,yes\n" for i in range(100)))
+    for given, span in (("3", 3), ("", 4)):
+        examples = tfx.types.standard_artifacts.Examples()
+        examples.uri = str(tmp_path / f"span-{span}")
+        told = properties(place, path="s-{SPAN}/*") | {"span": given}
+        Executor().Do({}, {"examples": [examples], "report": [report(tmp_path)]}, told)
+        assert examples.get_int_custom_property("span") == span

@@ -21,10 +21,10 @@ def artifact(uri: Path):
     return made
 
 
-def execute(releases, pushed, **settings):
-    output = artifact(releases.root / "output")
+def execute(root, pushed, **settings):
+    output = artifact(root / "output")
     properties = {
-        "serving_root": str(releases.place.serving),
+        "serving_root": str(root / "serving"),
         "name": "demo",
         "settings": json.dumps(settings),
     }
@@ -37,7 +37,7 @@ def test_a_pushed_version_is_released(releases):
     pushed = artifact(releases.root / "pushed")
     outcome.write(releases.root / "pushed", releases.place.push(1))
     mirror = f"file://{releases.root}/mirror"
-    output = execute(releases, pushed, storage="artifact", releases="", keep_releases=5, mirror=mirror)
+    output = execute(releases.root, pushed, storage="artifact", releases="", keep_releases=5, mirror=mirror)
     assert output.get_int_custom_property("released") == 1
     assert output.get_int_custom_property("release_version") == 1
     assert output.get_string_custom_property("mirror") == f"{mirror}/demo/1"
@@ -51,7 +51,7 @@ def test_a_refused_model_is_no_release_and_no_error(releases):
     pushed = artifact(releases.root / "pushed")
     refused = releases.place.push(1, blessing={"blessed": False})
     outcome.write(releases.root / "pushed", refused)
-    output = execute(releases, pushed, storage="volume", releases=str(releases.root / "releases"))
+    output = execute(releases.root, pushed, storage="volume", releases=str(releases.root / "releases"))
     assert output.get_int_custom_property("released") == 0
     assert output.get_string_custom_property("reason") == "the model is not blessed"
     assert not record.read(Path(output.uri)).released

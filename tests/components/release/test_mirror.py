@@ -103,6 +103,13 @@ def test_a_mirror_that_cannot_be_used_is_refused(releases, uri):
     assert caught.value.exit_status == 2
 
 
+def test_a_bucket_of_google_is_opened_without_asking_it():
+    from components.release.locations import open_location
+
+    files, path = open_location("gs://bucket/models/demo/1/")
+    assert (files.type_name, path) == ("gcs", "bucket/models/demo/1")
+
+
 @pytest.mark.parametrize("action", ["ENOSPC", "EIO", "EROFS", "short"])
 @pytest.mark.parametrize("point", ["mirror.upload", "mirror.uploaded", "mirror.write"])
 def test_a_failing_disk_of_a_local_mirror_is_told(releases, fault, tmp_path, action, point):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import re
@@ -13,10 +14,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import yaml
-from tests.kubernetes.schemas import validate
 
 from tests.components.serve.controller import Controller
+from tests.kubernetes.schemas import validate
 
+TOKEN = "of-a-test"
 BASE = "/apis/serving.kserve.io/v1beta1/namespaces/"
 Answer = tuple[int, dict[str, Any] | str]
 
@@ -72,7 +74,7 @@ class Cluster:
     def kubeconfig(self) -> str:
         host, port = self._server.server_address[:2]
         named = {"clusters": "cluster", "users": "user", "contexts": "context"}
-        values = {"cluster": {"server": f"http://{host}:{port}"}, "user": {}}
+        values = {"cluster": {"server": f"http://{host}:{port}"}, "user": {"token": TOKEN}}
         values["context"] = {"cluster": "one", "user": "one", "namespace": "models"}
         lists = {many: [{"name": "one", one: values[one]}] for many, one in named.items()}
         return yaml.safe_dump({"apiVersion": "v1", "kind": "Config", "current-context": "one", **lists})
@@ -176,6 +178,7 @@ def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
             body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
             if verb == "patch":
                 assert self.headers["Content-Type"] == "application/merge-patch+json"
+            assert self.headers["Authorization"] == f"Bearer {TOKEN}"
             answer = cluster.answer(verb, self.path.partition("?")[0], body)
             if isinstance(answer, str):
                 self.connection.shutdown(socket.SHUT_RDWR)
@@ -183,11 +186,14 @@ def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
                 return
             code, value = answer
             data = (value if isinstance(value, str) else json.dumps(value)).encode()
-            self.send_response(code)
-            self.send_header("Content-Type", "text/plain" if isinstance(value, str) else "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            # A client that did not want to wait longer has gone.
+            with contextlib.suppress(ConnectionError):
+                self.send_response(code)
+                kind = "text/plain" if isinstance(value, str) else "application/json"
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
 
         def do_GET(self) -> None:
             self._do("get")

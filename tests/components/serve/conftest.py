@@ -31,7 +31,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
 
 @pytest.fixture
 def services(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> api.Services:
-    monkeypatch.setattr(api, "_TIMEOUT_SECONDS", (1, 1))
+    monkeypatch.setattr(api, "_TIMEOUT_SECONDS", (2, 2))
     assert cluster.objects == {}
     made = api.connect("models")
     made._pause = lambda _: None
@@ -46,7 +46,7 @@ def timing() -> Timing:
 @pytest.fixture
 def settings() -> Any:
     def make(**changes: Any) -> Settings:
-        return Settings(**{"name": "flights", "namespace": "models", "ready_timeout_seconds": 2, **changes})
+        return Settings(**{"name": "flights", "namespace": "models", "ready_timeout_seconds": 10, **changes})
 
     return make
 

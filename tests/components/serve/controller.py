@@ -43,7 +43,7 @@ class Controller:
         steps = {
             "ready": [(SEEN, waiting), (ROLLED, ready)],
             "never": [(SEEN, waiting), (ROLLED, failed)],
-            "flaps": [(SEEN, waiting), (0.1, ready), (0.14, waiting), (0.4, ready)],
+            "flaps": [(SEEN, waiting), (0.1, ready), (0.14, waiting), (1.2, ready)],
             "half": [(SEEN, ready | self._components(old=True)), (0.1, waiting), (ROLLED, failed)],
         }[behaviour]
         self._due = [(now + delay, told) for delay, told in steps]

@@ -82,7 +82,7 @@ def examples() -> Any:
     return tfx.components.CsvExampleGen(input_base="/data").with_id("examples")
 
 
-def test_1_the_schema_version(tmp_path: Path) -> None:
+def test_1_the_schema_version() -> None:
     spec = runner().run(pipeline(examples()), write_out=False)["pipelineSpec"]
     assert spec["schemaVersion"] == "2.0.0"
     assert "schemaVersion" in problems(spec) or "2.1.0" in problems(spec)
@@ -113,7 +113,7 @@ def test_3_resolvers_are_refused_with_what_to_do_instead() -> None:
     )
     assert any("resolver" in executor for executor in stock(made)["deploymentSpec"]["executors"].values())
     assert "resolver" in problems(stock(made))
-    with pytest.raises(TandemError, match="KFP-051.*baseline"):
+    with pytest.raises(TandemError, match=r"KFP-051.*baseline"):
         ours(made)
 
 
@@ -240,7 +240,7 @@ def test_19_a_module_file_is_refused_before_anything_is_packed() -> None:
         "runtimeValue": {"constant": "gs://bucket/module.py"}
     }
     broken = copy.deepcopy(spec)
-    with pytest.raises(TandemError, match="KFP-052.*Transform"):
+    with pytest.raises(TandemError, match=r"KFP-052.*Transform"):
         passes.refuse_module_files(broken)
 
 
@@ -249,11 +249,13 @@ def test_20_an_infra_validator_is_refused_with_what_does_its_work() -> None:
         kind = tfx.types.standard_artifacts.Model
         given = Importer(source_uri="gs://b/m", artifact_type=kind).with_id("given")
         model = given.outputs["result"]
-        return pipeline(given, tfx.components.InfraValidator(model=model, serving_spec=tfx.proto.ServingSpec()))
+        return pipeline(
+            given, tfx.components.InfraValidator(model=model, serving_spec=tfx.proto.ServingSpec())
+        )
 
     with pytest.raises(NotImplementedError):
         stock(made())
-    with pytest.raises(TandemError, match="KFP-053.*gate"):
+    with pytest.raises(TandemError, match=r"KFP-053.*gate"):
         ours(made())
 
 

@@ -48,7 +48,7 @@ OUTPUTS: Json = {"artifacts": {"schema": {"artifactType": schema_of(standard_art
 
 
 class Call:
-    """The schema step, as the backend calls it; `old` are backends before artifacts had their Python types."""
+    """The schema step, as the backend calls it; `old`: before 2025-09."""
 
     def __init__(self, place: Path, statistics: Path, scheme: str, old: bool) -> None:
         self.place, self.scheme = place, scheme
@@ -269,9 +269,7 @@ def test_22_the_process_ends_at_once_with_the_status_of_the_step(call: Callable[
     assert "required" in done.stderr
 
 
-def test_a_step_that_fails_says_why_and_leaves_no_output_file(
-    call: Callable[..., Call], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_step_that_fails_says_why_and_leaves_no_output_file(call: Callable[..., Call]) -> None:
     told = call()
     shutil.rmtree(told.local / "statistics/statistics/Split-train")
     with pytest.raises(Exception, match="SCHEMA-002"):

@@ -117,7 +117,7 @@ def test_what_the_steps_left_is_gathered(config: Config, tmp_path: Path) -> None
         config,
         tmp_path,
         {
-            "ingest": {"examples": str(places["examples"])},
+            "ingest": {"examples": str(places["examples"]), "report": str(places["examples"])},
             "statistics": {"statistics": str(places["statistics"])},
             "validator": {"anomalies": str(places["anomalies"])},
             "train": {"model": str(places["model"]), "model_run": str(places["run"])},

@@ -16,8 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.pipeline.kubeflow.api.state import Refusal, State
-from tests.pipeline.kubeflow.api.strict import BadRequest
+from tests.pipeline.kubeflow.api.state import RefusalError, State, as_json
+from tests.pipeline.kubeflow.api.strict import BadRequestError
 
 _API = "/apis/v2beta1"
 
@@ -108,8 +108,7 @@ class Server:
 
 
 def _one(state: State, recurring_run_id: str) -> Any:
-    item = state.find(state.recurring_runs, "recurring_run_id", recurring_run_id)
-    return state.listed("recurring_runs", [item], {"namespace": item.namespace or ""})["recurring_runs"][0]
+    return as_json(state.find(state.recurring_runs, "recurring_run_id", recurring_run_id))
 
 
 def _file(body: bytes, kind: str) -> bytes:
@@ -123,6 +122,7 @@ def _file(body: bytes, kind: str) -> bytes:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     backend: Server
 
     def log_message(self, *_: Any) -> None:
@@ -155,7 +155,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, path: str, query: dict[str, str], body: bytes) -> tuple[int, bytes, str]:
         backend, json_kind = self.backend, "application/json"
         if backend.token and self.headers.get("authorization") != f"Bearer {backend.token}":
-            return 401, json.dumps(Refusal(401, "Unauthenticated: no user identity").body).encode(), json_kind
+            return (
+                401,
+                json.dumps(RefusalError(401, "Unauthenticated: no user identity").body).encode(),
+                json_kind,
+            )
         try:
             if path == "/artifacts/get":
                 scheme = {"gcs": "gs"}.get(query["source"], query["source"])
@@ -164,10 +168,10 @@ class _Handler(BaseHTTPRequestHandler):
                 return missing if found is None else (200, found, "application/octet-stream")
             kind = self.headers.get("content-type") or ""
             answer = backend.answer(self.command, path, query, body, kind)
-        except Refusal as refusal:
+        except RefusalError as refusal:
             return refusal.status, json.dumps(refusal.body).encode(), json_kind
-        except BadRequest as error:
-            return 400, json.dumps(Refusal(400, str(error)).body).encode(), json_kind
+        except BadRequestError as error:
+            return 400, json.dumps(RefusalError(400, str(error)).body).encode(), json_kind
         if answer is None:
             return 404, b"404 page not found\n", "text/plain"
         return 200, json.dumps(answer).encode(), json_kind

@@ -16,10 +16,17 @@ import yaml
 from tests.pipeline.kubeflow.api.strict import read, require
 
 Json = dict[str, Any]
+_LISTS = {
+    "pipelines": "V2beta1ListPipelinesResponse",
+    "pipeline_versions": "V2beta1ListPipelineVersionsResponse",
+    "experiments": "V2beta1ListExperimentsResponse",
+    "runs": "V2beta1ListRunsResponse",
+    "recurring_runs": "V2beta1ListRecurringRunsResponse",
+}
 _CODES = {400: 3, 401: 16, 403: 7, 404: 5, 409: 6, 500: 13}
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """An answer that is an error."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -42,7 +49,7 @@ class State:
     largest_page: int = 100
     now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC)
     # What a look at a run does to it.
-    advance: Callable[[Any], None] = lambda run: None
+    advance: Callable[[Any], None] = lambda _: None
 
     def listed(self, name: str, items: list[Any], query: Json) -> Json:
         """One page of a list, filtered and sorted as asked."""
@@ -53,10 +60,11 @@ class State:
         found.sort(key=lambda item: getattr(item, key), reverse=order == "desc")
         start = int(query.get("page_token") or 0)
         size = min(int(query.get("page_size") or 10), self.largest_page)
-        page: Json = {name: [_json(item) for item in found[start : start + size]], "total_size": len(found)}
-        if start + size < len(found):
-            page["next_page_token"] = str(start + size)
-        return page
+        more = str(start + size) if start + size < len(found) else None
+        response = getattr(kfp_server_api, _LISTS[name])
+        # The names of the fields are those of the client: `recurringRuns`, but `pipeline_versions`.
+        page = {name: found[start : start + size], "next_page_token": more, "total_size": len(found)}
+        return as_json(response(**page))
 
     def create_pipeline(self, body: Json) -> Json:
         """A pipeline without a version."""
@@ -64,10 +72,10 @@ class State:
         name = pipeline.name or pipeline.display_name
         require(bool(name), "Pipeline's name cannot be empty")
         if any(item.name == name and item.namespace == pipeline.namespace for item in self.pipelines):
-            raise Refusal(409, f"Failed to create a new pipeline. The name {name} already exists.")
+            raise RefusalError(409, f"Failed to create a new pipeline. The name {name} already exists.")
         pipeline.name, pipeline.pipeline_id, pipeline.created_at = name, str(uuid.uuid4()), self.now()
         self.pipelines.append(pipeline)
-        return _json(pipeline)
+        return as_json(pipeline)
 
     def upload_version(self, query: Json, content: bytes) -> Json:
         """A version of a pipeline, of a file with one or two YAML documents."""
@@ -75,7 +83,7 @@ class State:
         spec = next(iter(yaml.safe_load_all(content)))
         require(isinstance(spec, dict) and "pipelineInfo" in spec, "unknown template format: no IR")
         if any(item.name == query["name"] for item in self.versions):
-            raise Refusal(409, "Failed to create a pipeline version")
+            raise RefusalError(409, "Failed to create a pipeline version")
         version = kfp_server_api.V2beta1PipelineVersion(
             pipeline_id=pipeline.pipeline_id,
             pipeline_version_id=str(uuid.uuid4()),
@@ -85,7 +93,7 @@ class State:
             pipeline_spec=spec,
         )
         self.versions.append(version)
-        return _json(version)
+        return as_json(version)
 
     def create_experiment(self, body: Json) -> Json:
         """An experiment."""
@@ -93,10 +101,10 @@ class State:
         require(bool(experiment.display_name), "Experiment's name cannot be empty")
         require(not self.multi_user or bool(experiment.namespace), "Experiment needs a namespace")
         if any(item.display_name == experiment.display_name for item in self.experiments):
-            raise Refusal(409, f"The name {experiment.display_name} already exist.")
+            raise RefusalError(409, f"The name {experiment.display_name} already exist.")
         experiment.experiment_id, experiment.created_at = str(uuid.uuid4()), self.now()
         self.experiments.append(experiment)
-        return _json(experiment)
+        return as_json(experiment)
 
     def create_run(self, body: Json) -> Json:
         """A run of a version."""
@@ -108,7 +116,7 @@ class State:
         version = self.find(self.versions, "pipeline_version_id", reference.pipeline_version_id)
         require(version.pipeline_id == reference.pipeline_id, "version of another pipeline")
         _check_parameters(version.pipeline_spec, run.runtime_config)
-        return _json(self.add_run(run))
+        return as_json(self.add_run(run))
 
     def add_run(self, run: Any) -> Any:
         """Starts a run, whoever asks for it."""
@@ -120,7 +128,7 @@ class State:
         """A run; each look may find it further on."""
         run = self.find(self.runs, "run_id", run_id)
         self.advance(run)
-        return _json(run)
+        return as_json(run)
 
     def create_recurring_run(self, body: Json) -> Json:
         """A recurring run; several may have one name."""
@@ -141,7 +149,7 @@ class State:
         item.status = "ENABLED" if item.mode == "ENABLE" else "DISABLED"
         item.service_account = item.service_account or "pipeline-runner"
         self.recurring_runs.append(item)
-        return _json(item)
+        return as_json(item)
 
     def switch(self, recurring_run_id: str, enabled: bool) -> Json:
         """Enables or disables a recurring run."""
@@ -160,7 +168,7 @@ class State:
         """The object with that id."""
         found = next((item for item in items if getattr(item, key) == value), None)
         if found is None:
-            raise Refusal(404, f"{key} {value} not found.")
+            raise RefusalError(404, f"{key} {value} not found.")
         return found
 
     def enabled(self) -> list[Any]:
@@ -168,7 +176,7 @@ class State:
         return [item for item in self.recurring_runs if item.status == "ENABLED"]
 
 
-def _json(item: Any) -> Json:
+def as_json(item: Any) -> Json:
     made = kfp_server_api.ApiClient().sanitize_for_serialization(item)
     return json.loads(json.dumps(made).replace("+00:00", "Z"))
 

@@ -8,10 +8,15 @@ from typing import Any
 
 import kfp_server_api.models as models
 
-_PRIMITIVES: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "bool": (bool,), "float": (int, float)}
+_PRIMITIVES: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "bool": (bool,),
+    "float": (int, float),
+}
 
 
-class BadRequest(Exception):
+class BadRequestError(Exception):
     """A request that does not fit the API."""
 
 
@@ -54,4 +59,4 @@ def _model(model: Any, value: Any, where: str) -> Any:
 def require(holds: bool, message: str) -> None:
     """Refuses the request unless `holds`."""
     if not holds:
-        raise BadRequest(message)
+        raise BadRequestError(message)

@@ -90,7 +90,7 @@ def test_every_page_is_read(server: Server, client: Client) -> None:
 def test_a_page_that_leads_to_itself_ends(server: Server, client: Client) -> None:
     page = '{"experiments": [], "next_page_token": "a"}'
     server.faults = [Fault("experiments", 200, body=page, kind="application/json", times=9)]
-    with pytest.raises(ApiError, match="KFP-309.*the same page twice"):
+    with pytest.raises(ApiError, match=r"KFP-309.*the same page twice"):
         list(client.pages(client.experiments.experiment_service_list_experiments, "experiments"))
 
 
@@ -102,7 +102,7 @@ def test_everything_happens_in_the_namespace_of_the_user(server: Server, client:
     pipelines.ensure_experiment(mine, "a")
     assert server.state.experiments[0].namespace == server.state.pipelines[0].namespace == "mine"
     assert pipelines.find_pipeline(other, "a") is None
-    with pytest.raises(ApiError, match="KFP-305.*[Nn]amespace"):
+    with pytest.raises(ApiError, match=r"KFP-305.*[Nn]amespace"):
         pipelines.ensure_experiment(client, "b")
 
 

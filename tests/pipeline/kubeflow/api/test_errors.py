@@ -18,7 +18,13 @@ def body(message: str, code: int | None = None, key: str = "message") -> str:
     [
         (401, body("no identity", 16), "KFP-301", 2, "--token-file"),
         (500, body("Request header error: there is no user identity header.", 13), "KFP-301", 2, "token"),
-        (400, body("Pipeline upload authentication failed. Authenticate", key="error_message"), "KFP-301", 2, ""),
+        (
+            400,
+            body("Pipeline upload authentication failed. Authenticate", key="error_message"),
+            "KFP-301",
+            2,
+            "",
+        ),
         (403, body("not authorized", 7), "KFP-302", 2, "kubeflow-edit"),
         (403, "RBAC: access denied", "KFP-302", 2, "kubeflow.namespace"),
         (400, body('pipeline upload denied: in namespace "a"', key="error_message"), "KFP-302", 2, ""),

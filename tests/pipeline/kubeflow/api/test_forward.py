@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -47,7 +48,7 @@ def alive(pid: int) -> bool:
     return True
 
 
-def test_the_api_is_reached_and_the_process_ends(kubectl: Path, server: Server, tmp_path: Path) -> None:
+def test_the_api_is_reached_and_the_process_ends(kubectl: Path, tmp_path: Path) -> None:
     cluster = Cluster("kf", "here", tmp_path / "kubeconfig")
     with connect(Options(port_forward=True, cluster=cluster), None) as client:
         assert client.is_multi_user() is False
@@ -58,7 +59,7 @@ def test_the_api_is_reached_and_the_process_ends(kubectl: Path, server: Server, 
     assert words == f"{options} --address 127.0.0.1 svc/ml-pipeline-ui :80"
 
 
-def test_a_forward_that_broke_off_is_made_anew(kubectl: Path, server: Server) -> None:
+def test_a_forward_that_broke_off_is_made_anew(kubectl: Path) -> None:
     with connect(Options(port_forward=True), None) as client:
         os.kill(int(kubectl.read_text().split()[0]), signal.SIGKILL)
         time.sleep(0.2)
@@ -76,9 +77,27 @@ def test_the_process_ends_when_the_use_fails(kubectl: Path) -> None:
     assert not alive(int(kubectl.read_text().split()[0]))
 
 
-def test_one_that_never_listens_is_ended(
-    kubectl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_ends_with_a_command_that_is_killed(kubectl: Path) -> None:
+    call = (
+        "import time; from pipeline.kubeflow.api.forward import *\n"
+        "with PortForward(Cluster()): print('here', flush=True); time.sleep(60)"
+    )
+    project = Path(__file__).resolve().parents[4]
+    with subprocess.Popen([sys.executable, "-c", call], cwd=project, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"here\n"
+        pid = int(kubectl.read_text().split()[0])
+        assert alive(pid)
+        process.kill()
+    for _ in range(100):
+        if not alive(pid):
+            return
+        time.sleep(0.05)
+    pytest.fail("kubectl goes on")
+
+
+@pytest.mark.usefixtures("kubectl")
+def test_one_that_never_listens_is_ended(tmp_path: Path) -> None:
     silent = tmp_path / "bin" / "kubectl"
     silent.write_text("#!/bin/sh\nexec sleep 60\n")
     with pytest.raises(TandemError, match=r"KFP-312.*nothing in 0\.3 s"):
@@ -93,19 +112,27 @@ def test_without_kubectl_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
 def test_the_real_kubectl_says_why_it_fails(tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text("apiVersion: v1\nkind: Config\n")
     with pytest.raises(TandemError, match=r"KFP-312.*Received: .*no-such.*--backend-namespace") as failed:
-        PortForward(Cluster(context="no-such", kubeconfig=tmp_path / "none")).address()
+        PortForward(Cluster(context="no-such", kubeconfig=kubeconfig)).address()
     assert failed.value.exit_status == 2
 
 
 def test_host_and_forward_exclude_each_other() -> None:
-    with pytest.raises(TandemError, match="KFP-316"), connect(Options(host="http://a", port_forward=True), None):
+    with (
+        pytest.raises(TandemError, match="KFP-316"),
+        connect(Options(host="http://a", port_forward=True), None),
+    ):
         pass
 
 
 def test_several_users_need_a_namespace(server: Server) -> None:
     server.state.multi_user = True
-    with pytest.raises(TandemError, match=r"KFP-314.*kubeflow\.namespace"), connect(Options(server.url), None):
+    with (
+        pytest.raises(TandemError, match=r"KFP-314.*kubeflow\.namespace"),
+        connect(Options(server.url), None),
+    ):
         pass
     with connect(Options(server.url), "mine") as client:
         assert client.namespace == "mine"

@@ -27,7 +27,7 @@ def test_an_address_is_found(given: str | None, environment: dict[str, str], add
     "given", [None, "ftp://a", "http://", "http://a:port", "http://[::1", "https://user:pass@a"]
 )
 def test_what_is_no_address_is_refused(given: str | None) -> None:
-    with pytest.raises(TandemError, match="KFP-310.*--host URL") as refused:
+    with pytest.raises(TandemError, match=r"KFP-310.*--host URL") as refused:
         host.find(given, "kf", {})
     assert "pass" not in refused.value.message.partition("Received")[2].replace("password", "")
 
@@ -49,7 +49,8 @@ def test_a_token_may_stay_here_or_in_the_cluster(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["http://kf.example.com", "http://10.1.2.3:80", "http://a.svc.example.com", "http://[2001:db8::1]"]
+    "address",
+    ["http://kf.example.com", "http://10.1.2.3:80", "http://a.svc.example.com", "http://[2001:db8::1]"],
 )
 def test_a_token_does_not_leave_unencrypted(address: str) -> None:
     with pytest.raises(TandemError, match=r"KFP-313.*https://.*--port-forward"):

@@ -37,11 +37,11 @@ def test_a_file_without_a_token_is_refused(tmp_path: Path, content: bytes) -> No
 
 
 def test_a_file_that_is_absent_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TandemError, match="KFP-311.*No such file"):
+    with pytest.raises(TandemError, match=r"KFP-311.*No such file"):
         Token(tmp_path / "t")
 
 
-def test_a_pipe_is_read_once(tmp_path: Path) -> None:
+def test_a_pipe_is_read_once() -> None:
     reader, writer = os.pipe()
     os.write(writer, b"secret")
     os.close(writer)

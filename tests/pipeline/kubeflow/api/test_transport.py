@@ -64,7 +64,9 @@ def test_a_refused_connection_names_the_server() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
-    with pytest.raises(ApiError, match=rf"KFP-300: Expected a server at {address}\. Received: .*refused") as e:
+    with pytest.raises(
+        ApiError, match=rf"KFP-300: Expected a server at {address}\. Received: .*refused"
+    ) as e:
         Client(Transport(lambda: address, None, QUICK), None).is_multi_user()
     assert not e.value.perhaps_done
 
@@ -103,7 +105,7 @@ def test_a_page_in_place_of_an_answer_is_told(server: Server, client: Client, bo
 
 def test_an_answer_that_does_not_fit_the_api_is_told(server: Server, client: Client) -> None:
     server.faults = [Fault("/runs/a", 200, body='{"created_at": "no time"}', kind="application/json")]
-    with pytest.raises(ApiError, match="KFP-309.*datetime"):
+    with pytest.raises(ApiError, match=r"KFP-309.*datetime"):
         client.call(client.runs.run_service_get_run, "a")
 
 

@@ -157,22 +157,10 @@ def _changes(path: Path, value: Json) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "fraction", words
 
 
-_STRUCTURE = [
-    "artifacts",
-    "components",
-    "container",
-    "dag",
-    "deploymentSpec",
-    "executors",
-    "inputDefinitions",
-    "inputs",
-    "outputDefinitions",
-    "parameters",
-    "tasks",
-    "deploymentSpec",
-    "kubernetes",
-    "platforms",
-]
+_STRUCTURE = (
+    *("artifacts", "parameters", "inputs", "inputDefinitions", "outputDefinitions"),
+    *("components", "dag", "tasks", "deploymentSpec", "executors", "container", "platforms", "kubernetes"),
+)
 
 
 def _words(path: Path, value: Json) -> tuple[str, ...]:
