@@ -176,6 +176,8 @@ def _inverse(existing: Mapping[str, Any], patch: Mapping[str, Any]) -> Document:
     undone: Document = {}
     for key, value in patch.items():
         before = existing.get(key)
-        nested = isinstance(value, Mapping) and isinstance(before, Mapping)
-        undone[key] = _inverse(before, value) if nested else before
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            undone[key] = _inverse(before, value)
+        else:
+            undone[key] = before
     return undone

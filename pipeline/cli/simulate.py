@@ -48,6 +48,12 @@ def simulate(
     volumes: Annotated[
         list[str] | None, typer.Option("--volume", metavar="CLAIM=DIR", help="Directory of a claim.")
     ] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--put", metavar="FILE", help="Copy a file, such as the data, to the state volume first."
+        ),
+    ] = None,
     secrets: Annotated[
         list[str] | None, typer.Option("--secret", metavar="NAME.KEY=VALUE", help="Value of a secret.")
     ] = None,
@@ -79,6 +85,7 @@ def simulate(
         volumes={name: Path(place) for name, place in _pairs(volumes, "--volume CLAIM=DIR").items()},
         secrets=_keys(secrets, "--secret NAME.KEY=VALUE"),
         config_maps=_keys(config_maps, "--config-map NAME.KEY=VALUE"),
+        files=files or (),
         parallel=parallel,
         follow=verbose,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from pipeline.runs.history import previous_statistics
 from pipeline.runs.store import now
 
 Json = dict[str, Any]
+
+REPORT = "report"
+"""The step that calls this when every other one has ended."""
 
 
 def conclude(
@@ -44,7 +47,12 @@ def conclude(
         The summary.
     """
     told, prints = record.steps(), {**fingerprints, **record.digests()}
+    if not failure:
+        # What is left is of an attempt at this very step that failed before.
+        told.pop(REPORT, None)
     failed = next((step for step in steps if told.get(step, {}).get("state") == "failed"), None)
+    # Of a run that did not end nobody knows which steps were cached and which never began.
+    cached = set() if failure else set(steps) - {REPORT}
     started = next(
         (event["time"] for event in record.run.events() if event.get("event") == "run_created"), now()
     )
@@ -56,7 +64,7 @@ def conclude(
         "finished": now(),
         "seconds": _seconds_since(started),
         "attempt": 1,
-        "steps": _steps(steps, told, outputs),
+        "steps": _steps(steps, told, cached),
         "fingerprints": prints,
         **_status(record, outputs, told, failed, failure),
     }
@@ -82,8 +90,8 @@ def _seconds_since(started: str) -> float:
     return round((datetime.datetime.now(datetime.UTC) - began).total_seconds(), 3)
 
 
-def _steps(steps: Sequence[str], told: Mapping[str, Json], outputs: Mapping[str, Any]) -> list[Json]:
-    """Steps that ran as recorded; of the others those that have outputs were taken from the cache."""
+def _steps(steps: Sequence[str], told: Mapping[str, Json], cached: Collection[str]) -> list[Json]:
+    """Steps that ran as recorded, and those that were taken from the cache."""
     listed = []
     for step in steps:
         if step in told:
@@ -92,11 +100,11 @@ def _steps(steps: Sequence[str], told: Mapping[str, Json], outputs: Mapping[str,
                 {
                     "name": step,
                     "state": entry["state"],
-                    "seconds": entry["seconds"],
-                    "peak_rss_bytes": entry["peak_rss_bytes"],
+                    "seconds": entry.get("seconds", 0.0),
+                    "peak_rss_bytes": entry.get("peak_rss_bytes", 0),
                 }
             )
-        elif step in outputs:
+        elif step in cached:
             listed.append({"name": step, "state": "cached", "seconds": 0.0, "peak_rss_bytes": 0})
     return listed
 

@@ -22,6 +22,7 @@ from pipeline.kubeflow.encoding import decode
 from pipeline.kubeflow.pod import Pod, run_of
 from pipeline.kubeflow.translate import executor_input, executor_output, merge_metadata
 from trainer.errors import TandemError
+from trainer.faults import point
 from trainer.storage import write_atomic
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-FINISH = "finish"
+BEGIN, FINISH = "begin", "finish"
 
 
 def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -89,7 +90,7 @@ def _record(options: argparse.Namespace, run_id: str, pod: Pod, parameters: Json
             f"Expected the state volume at {options.state}. Received: nothing is mounted there",
             "Make the claim (`kubectl apply -k kubernetes/overlays/...`) and set `kubeflow.state`.",
         )
-    if "config" in parameters and options.step != FINISH:
+    if options.step == BEGIN:
         return Record.begin(root, run_id, decode(parameters["config"]))
     try:
         return Record.find(root, run_id)
@@ -110,6 +111,7 @@ def _recorded(
     record: Record,
 ) -> int:
     """Runs the step with its log, and records how it ended."""
+    from pipeline.local.interrupts import kept
     from pipeline.local.logs import to_file
     from pipeline.local.memory import PeakMemory
     from pipeline.local.runner import as_tandem_error
@@ -119,7 +121,8 @@ def _recorded(
     record.run.event("step_started", step=context.step)
     with PeakMemory() as memory, to_file(record.run.log_path(context.step), verbose=True):
         try:
-            _execute(options, beam, translated, told, outputs_spec, context)
+            with kept():
+                _execute(options, beam, translated, told, outputs_spec, context)
             record.keep(context.step, _places(translated))
         except (Exception, KeyboardInterrupt) as caught:
             logging.getLogger(__name__).exception("Step %s failed.", context.step)
@@ -158,6 +161,7 @@ def _execute(
 
     use_large_batches()
     file = Path(translated["outputs"]["outputFile"])
+    point("entrypoint.prepare", context.step)
     file.parent.mkdir(parents=True, exist_ok=True)
     # The stock executor takes what lies there for the word of a driver.
     file.unlink(missing_ok=True)
@@ -197,11 +201,21 @@ def _drive(arguments: argparse.Namespace, file: Path) -> Json:
     return dict(json.loads(file.read_text()))
 
 
+def _unforeseen(error: Exception) -> TandemError:
+    return TandemError(
+        "KFP-106",
+        f"Expected to read what the step is told and to keep its record. Received: {type(error).__name__}: "
+        f"{str(error)[:500]}",
+        "Look for space and permissions on the state volume; the pod's log has the whole trace.",
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Runs a step and ends the process at once: threads of libraries that outlive it can crash at exit."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     # A pod that is stopped ends as an interrupted run does: training keeps its checkpoint.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         status = run(sys.argv[1:] if argv is None else argv)
     except TandemError as error:
@@ -210,8 +224,12 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     except SystemExit as ended:
         # Wrong arguments: the parser has said so.
         status = ended.code if isinstance(ended.code, int) else 1
-    except Exception:
+    except KeyboardInterrupt:
+        sys.stderr.write("The step was stopped outside of its executor.\n")
+        status = 130
+    except Exception as error:
         logging.getLogger(__name__).exception("The step failed outside of its executor.")
+        sys.stderr.write(f"{_unforeseen(error)}\n")
         status = 1
     sys.stdout.flush()
     sys.stderr.flush()

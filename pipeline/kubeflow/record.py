@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.config import parse
 from pipeline.root import Root
 from pipeline.runs.store import CONFIG, LOGS, Run
 from trainer.errors import TandemError
@@ -68,9 +69,12 @@ class Record:
             stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
             run = Run(root.runs / f"{stamp}-{uuid}")
             point("record.begin")
+            # Of a first step that was killed before there was a config.
+            for left in root.runs.glob(f"*-{uuid}"):
+                shutil.rmtree(left)
             (run.directory / LOGS).mkdir(parents=True, exist_ok=True)
             run.event("run_created", config_directory=str(root.path), typed=[])
-            run.event("run_started", attempt=1)
+            run.event("run_started", name=parse(config_text).name, attempt=1)
             # Last: a directory without it is no run.
             write_atomic(run.config_path, config_text)
             return cls(root, run)
@@ -125,7 +129,9 @@ class Record:
         found = {}
         for path in sorted((self.run.directory / "steps").glob("*.json")):
             try:
-                found[path.stem] = json.loads(path.read_bytes())
+                told = json.loads(path.read_bytes())
             except (OSError, ValueError, RecursionError):
                 continue
+            if isinstance(told, dict) and isinstance(told.get("state"), str):
+                found[path.stem] = told
         return found

@@ -24,6 +24,7 @@ from pipeline.kubeflow.simulate.containers import Containers
 from pipeline.kubeflow.simulate.document import Document, load
 from pipeline.kubeflow.simulate.driver import Driver
 from pipeline.kubeflow.simulate.engine import Engine
+from pipeline.kubeflow.simulate.files import put, state_volume
 from pipeline.kubeflow.simulate.launcher import Launcher, Runner
 from pipeline.kubeflow.simulate.parameters import of_run
 from pipeline.kubeflow.simulate.processes import ENTRYPOINT, Processes
@@ -56,6 +57,7 @@ class Options:
         config_maps: values by config map and key. Defaults to none.
         parallel: most containers at a time; the number of cores if `0`. Defaults to `0`.
         follow: tell the watcher every line that tasks write. Defaults to `False`.
+        files: files that are copied to the top of the state volume first. Defaults to none.
         modules: modules whose commands may be forked. Defaults to Tandem's entrypoint.
     """
 
@@ -70,6 +72,7 @@ class Options:
     config_maps: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
     parallel: int = 0
     follow: bool = False
+    files: Sequence[Path] = ()
     modules: Sequence[str] = (ENTRYPOINT,)
 
 
@@ -85,8 +88,8 @@ def simulate(path: Path, options: Options, watcher: Watcher | None = None) -> Ou
 
     Raises:
         TandemError: `KFP-201` for a file that cannot be run, `KFP-202` for parameters that do not fit it,
-            `KFP-203` for options that do not, `KFP-204` for a secret that was not given, `KFP-218` for no
-            Docker engine, `RUN-004` if another process works on `root`.
+            `KFP-203` for options that do not, `KFP-204` for a secret that was not given, `KFP-207` and
+            `KFP-208` for files, `KFP-218` for no Docker engine, `RUN-004` if another process works on `root`.
     """
     document = load(path)
     parameters = of_run(document.spec, options.parameters)
@@ -95,6 +98,8 @@ def simulate(path: Path, options: Options, watcher: Watcher | None = None) -> Ou
     with exclusive(root / "run.lock", f"simulation of {document.spec.pipeline_info.name}"):
         _clear(root, "pods", "logs")
         _claims(document, cluster)
+        if options.files:
+            put(options.files, state_volume(document, cluster))
         return _simulate(
             document, options, root, cluster, Inputs(parameters, {}), Serial(watcher or Watcher())
         )

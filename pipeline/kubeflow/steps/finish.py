@@ -33,10 +33,12 @@ class FinishExecutor(BaseExecutor):
         del inputs, outputs
         context, config = current(), parse(properties["config"])
         record = Record.find(Places(config).root(context.pod), context.run)
-        if (record.run.directory / SUMMARY).exists():
+        told = record.steps()
+        # A report step that failed had written its summary of a run that went well.
+        failed = any(entry.get("state") == "failed" for entry in told.values())
+        if (record.run.directory / SUMMARY).exists() and not failed:
             summary = record.run.summary()
         else:
-            told = record.steps()
             uris = {step: dict(entry.get("outputs") or {}) for step, entry in told.items()}
             prints = json.loads(properties["fingerprints"])
             steps = json.loads(properties["steps"])
