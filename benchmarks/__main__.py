@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, tuple[str, tuple[str, ...]]] = {
     "commands": ("commands", ()),
     "start_up": ("start_up", ()),
     "demo": ("demo", ()),
+    "kubeflow": ("kubeflow", ()),
     "stock_graph": ("stock_graph", ()),
     "scale": ("scale", ()),
     "quality": ("quality", ()),

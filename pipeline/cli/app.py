@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from pipeline.cli import compile as compiling
-from pipeline.cli import configs, data, deploy, doctor, models, noise, run, runs, schedule, simulate
+from pipeline.cli import configs, data, deploy, doctor, models, noise, promote, run, runs, schedule, simulate
 
 app = typer.Typer(
     name="tandem",
@@ -24,6 +24,7 @@ app.command("predict")(models.predict)
 app.command("compile")(compiling.compile_)
 app.command("simulate")(simulate.simulate)
 app.command("deploy")(deploy.deploy)
+app.command("promote")(promote.promote)
 app.command("noise")(noise.noise)
 app.command("doctor")(doctor.doctor)
 app.add_typer(configs.app, name="config")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline.kubeflow.simulate import Outcome
     from trainer.errors import TandemError
 
+_CODE = re.compile(r"([A-Z]+-[0-9]{3}): (.+)")
 DEFAULT_ROOT = ".tandem-simulation"
 
 
@@ -144,7 +146,6 @@ def _show(outcome: Outcome, console: Console, as_json: bool) -> None:
     from rich.text import Text
 
     from pipeline.cli.failures import report_failure
-    from trainer.errors import TandemError
 
     states = [task.state for task in outcome.tasks]
     counts = ", ".join(
@@ -156,6 +157,19 @@ def _show(outcome: Outcome, console: Console, as_json: bool) -> None:
     if not as_json and outcome.summary is not None:
         console.print(Text(f"status  {outcome.summary.get('status', 'unknown')}"))
     for task in outcome.failed:
-        error = TandemError("KFP-206", f"Expected every task to succeed. Received: {task.name}: {task.error}")
-        report_failure(error, task.log or None)
+        report_failure(_told(task.name, task.error, task.log), task.log or None)
+    report = outcome.root / "objects" / outcome.run_root.replace("://", "/") / "report" / "report.html"
+    if report.exists():
+        console.print(Text(f"report  {report}"))
     console.print(Text(f"result  {outcome.root / 'result.json'}"))
+
+
+def _told(name: str, text: str, log: str) -> TandemError:
+    """The error that the step itself told last, or what the backend saw of it."""
+    from trainer.errors import TandemError
+
+    lines = Path(log).read_text(errors="replace").splitlines() if log and Path(log).exists() else []
+    found = _CODE.match(next((line for line in reversed(lines) if line.strip()), ""))
+    if found:
+        return TandemError(found[1], f"In step {name}: {found[2]}")
+    return TandemError("KFP-206", f"Expected every task to succeed. Received: {name}: {text}")

@@ -63,7 +63,7 @@ class Record:
         """The record of a run that begins, or begins again after its first step was retried."""
         try:
             record = cls.find(root, uuid)
-            remove_unfinished(record.run.directory)
+            record.tidy()
             return record
         except TandemError:
             stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
@@ -101,6 +101,14 @@ class Record:
             shutil.copytree(source, part)
             shutil.rmtree(target, ignore_errors=True)
             part.rename(target)
+
+    def tidy(self) -> None:
+        """Removes what killed steps left unfinished; no other step of the run may be at work."""
+        for directory in (self.run.directory, self.run.directory / "steps"):
+            remove_unfinished(directory)
+        for part in self.kept.glob("*/.*.part"):
+            point("record.tidy")
+            shutil.rmtree(part)
 
     def kept_outputs(self) -> dict[str, dict[str, str]]:
         """Local directory by output by step, of what was kept."""

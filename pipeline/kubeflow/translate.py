@@ -112,7 +112,11 @@ def merge_metadata(output: Json, earlier: Json) -> Json:
         for target, source in zip(
             output["artifacts"].get(name, {}).get("artifacts", []), entry.get("artifacts", []), strict=False
         ):
-            kept = {key: value for key, value in source.get("metadata", {}).items() if value is not None}
+            kept = {
+                key: value
+                for key, value in source.get("metadata", {}).items()
+                if value is not None and key not in _FOREIGN
+            }
             target["metadata"] = {**kept, **target.get("metadata", {})}
     return output
 

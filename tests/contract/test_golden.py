@@ -188,6 +188,12 @@ BY_MESSAGE = {
 }  # fmt: skip
 # Codes that a name holds where they are raised.
 MADE = {"RUN-006": {"130"}, "TRAIN-104": {"2"}, "TRAIN-105": {"2"}, "TRAIN-106": {"2"}, "TRAIN-107": {"2"}}
+# Problems of a compiled file, all told together.
+MADE |= {f"KFP-{number:03}": {"2"} for number in (20, *range(22, 40))}
+# Answers of the API, in a table by their kind.
+MADE |= {f"KFP-{number}": {"2" if number in (301, 302, 305, 308, 309) else "1"} for number in range(300, 310)}
+# Told by a summary or a webhook, never raised.
+MADE |= {"KFP-111": {"1"}, **{f"KFP-{number}": {"4"} for number in range(406, 410)}}
 
 
 @dataclasses.dataclass(frozen=True)

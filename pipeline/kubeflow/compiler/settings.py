@@ -16,8 +16,13 @@ from pipeline.kubeflow.compiler.passes import containers, tasks
 Json = dict[str, Any]
 
 URL_VARIABLE = "TANDEM_WEBHOOK_URL"
-# Root file systems may be read-only.
-_ENVIRONMENT = {"HOME": "/tmp", "TMPDIR": "/tmp", "TF_CPP_MIN_LOG_LEVEL": "2"}
+# Root file systems may be read-only; with these kernels a model has the bits of one trained by `tandem run`.
+_ENVIRONMENT = {
+    "HOME": "/tmp",
+    "TMPDIR": "/tmp",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+}
 
 
 def settings_of(config: Config, step: str) -> Settings:

@@ -30,12 +30,7 @@ _MAIN = "main"
 
 
 def unsafe_reason() -> str:
-    """Why this process must not be forked; empty if it may be.
-
-    Example:
-        >>> unsafe_reason()
-        ''
-    """
+    """Why this process must not be forked; empty if it may be."""
     if threading.active_count() > 1:
         return f"{threading.active_count()} Python threads"
     context = sys.modules.get("tensorflow.python.eager.context")

@@ -19,7 +19,6 @@ from pipeline.kubeflow.ending import conclude
 from pipeline.kubeflow.places import Places
 from pipeline.kubeflow.record import Record
 from pipeline.kubeflow.webhook import Event, send_once, url_from
-from pipeline.runs.store import SUMMARY
 from trainer.errors import TandemError
 
 _KINDS = {"failed": "failure", "not_blessed": "refusal"}
@@ -33,12 +32,11 @@ class FinishExecutor(BaseExecutor):
         del inputs, outputs
         context, config = current(), parse(properties["config"])
         record = Record.find(Places(config).root(context.pod), context.run)
+        record.tidy()
         told = record.steps()
-        # A report step that failed had written its summary of a run that went well.
-        failed = any(entry.get("state") == "failed" for entry in told.values())
-        if (record.run.directory / SUMMARY).exists() and not failed:
-            summary = record.run.summary()
-        else:
+        failed = any(entry["state"] == "failed" for entry in told.values())
+        summary = _concluded(record, failed or _state(properties.get("status") or "") == "FAILED")
+        if summary is None:
             uris = {step: dict(entry.get("outputs") or {}) for step, entry in told.items()}
             prints = json.loads(properties["fingerprints"])
             steps = json.loads(properties["steps"])
@@ -64,12 +62,33 @@ class FinishExecutor(BaseExecutor):
             logging.getLogger(__name__).exception("The webhook was not sent.")
 
 
+def _concluded(record: Record, failed: bool) -> Mapping[str, Any] | None:
+    """The summary, if it and the report are written and tell how the run ended.
+
+    A report step that fails at its end has told of a run that went well.
+    """
+    try:
+        summary = record.run.summary()
+    except TandemError:
+        return None
+    if not record.run.report_path.exists() or (failed and summary["status"] != "failed"):
+        return None
+    return summary
+
+
+def _state(status: str) -> str:
+    try:
+        return str(json.loads(status).get("state", "unknown"))
+    except (ValueError, AttributeError):
+        return "unknown"
+
+
 def _failure(status: str) -> str:
     """What the backend's `PipelineTaskFinalStatus` says of a run that did not write its report."""
     try:
         told = json.loads(status)
         error = told.get("error") or {}
-        return f"state {told.get('state', 'unknown')} {error.get('message', '')}".strip()
+        return f"state {_state(status)} {error.get('message', '')}".strip()
     except (ValueError, AttributeError):
         return "no report"
 

@@ -60,6 +60,7 @@ class ReportExecutor(BaseExecutor):
         context, config = current(), parse(properties["config"])
         root = Places(config).root(context.pod)
         record = Record.find(root, context.run)
+        record.tidy()
         local: dict[str, dict[str, str]] = {}
         uris: dict[str, dict[str, str]] = {}
         for name, (step, output) in INPUTS.items():

@@ -8,7 +8,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -41,8 +41,17 @@ class Tandem:
         self._process, self._output = process, output
         self._ask()
 
-    def __call__(self, directory: Path, *arguments: str, fault: str = "") -> Ended:
+    def __call__(
+        self,
+        directory: Path,
+        *arguments: str,
+        fault: str = "",
+        program: str = "tandem",
+        environment: Mapping[str, str] | None = None,
+    ) -> Ended:
         request = {
+            "program": program,
+            "environment": dict(environment or {}),
             "arguments": arguments,
             "fault": fault,
             "directory": str(directory),

@@ -23,6 +23,7 @@ WITHOUT = {
     "pipeline/report/screenshot.py:browser": "docs only",
     "pipeline/report/screenshot.py:take": "docs only",
     "pipeline/report/screenshot.py:picture": "docs only",
+    "pipeline/cli/promote.py:promote": "moves the traffic of a service, no file",
     "pipeline/cli/doctor.py:_metadata": "a scratch directory that a check makes and removes",
     "pipeline/cli/quiet.py:quiet_stderr": "the null device",
     "pipeline/cli/run.py:console_for": "a copy of the terminal",

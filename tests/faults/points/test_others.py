@@ -15,7 +15,17 @@ MET = {
     "second run": ["baseline.copied", "registry.remove_torn", "storage.remove_unfinished"],
     "ingest": ["ingest.prepare", "ingest.write_empty"],
     "commands": ["rollback.rename", "predict.open", "predict.write"],
-}
+    # Of test_steps.py.
+    "steps on Kubeflow": ["record.begin", "record.keep", "record.tidy", "entrypoint.prepare", "simulate.put"],
+    # Of tests/pipeline/kubeflow/simulate/test_faults.py.
+    "simulate": [
+        "simulate.clear", "simulate.claim", "simulate.log", "simulate.create_pod", "simulate.prepare_outputs",
+        "simulate.place", "simulate.remove_pod", "simulate.log_directory", "simulate.warm_log",
+    ],
+    # Of tests/components/release.
+    "release": ["release.rename", "release.collect", "release.remove_torn", "release.remove_left"],
+    "mirror": ["mirror.upload", "mirror.uploaded", "mirror.write"],
+}  # fmt: skip
 LONG = ("raise", "ENOSPC", "ENOSPC*", "EIO", "EROFS")
 ACTIONS = ["kill", *(pytest.param(action, marks=pytest.mark.soak) for action in LONG)]
 PREPARE = """

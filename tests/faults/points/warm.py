@@ -1,6 +1,7 @@
 """Forks a process for each command from one that has imported everything and run nothing.
 
-Reads one JSON object a line (`arguments`, `fault`, `directory`, `output`) and answers with the exit status.
+Reads one JSON object a line (`program`, `arguments`, `fault`, `environment`, `directory`, `output`) and
+answers with the exit status.
 """
 
 from __future__ import annotations
@@ -15,14 +16,19 @@ from pathlib import Path
 def serve() -> None:
     import pipeline.cli
     import pipeline.execute
+    import pipeline.kubeflow.entrypoint
+    import pipeline.kubeflow.steps.finish
+    import pipeline.kubeflow.steps.report
+    import pipeline.kubeflow.webhook
 
     sys.argv[0] = "tandem"
+    mains = {"tandem": pipeline.cli.main, "step": pipeline.kubeflow.entrypoint.main}
     _answer({"ready": True})
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork()
         if child == 0:
-            os._exit(_run(pipeline.cli.main, request))
+            os._exit(_run(mains[request["program"]], request))
         _, status = os.waitpid(child, 0)
         _answer({"status": os.waitstatus_to_exitcode(status)})
 
@@ -41,6 +47,7 @@ def _run(main, request) -> int:
     os.chdir(request["directory"])
     sys.argv[1:] = request["arguments"]
     os.environ.pop(faults.VARIABLE, None)
+    os.environ.update(request["environment"])
     if request["fault"]:
         os.environ[faults.VARIABLE] = request["fault"]
     faults.rearm()

@@ -92,7 +92,11 @@ class Pods:
                 "artifacts": {
                     name: {
                         "artifacts": [
-                            {"name": name, "uri": f"{task}/{name}", "type": {"schemaTitle": "system.Artifact"}}
+                            {
+                                "name": name,
+                                "uri": f"{task}/{name}",
+                                "type": {"schemaTitle": "system.Artifact"},
+                            }
                         ]
                     }
                     for name in (*outputs.get("artifacts", {}), "executor-logs")

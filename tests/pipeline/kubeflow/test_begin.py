@@ -46,7 +46,7 @@ def test_a_first_run_begins_with_the_digests_of_a_run_on_one_machine(
     assert set(told) == set(OUTPUTS)
     empty = {"previous_statistics", "warm_start_from", "resolved_span", "schema_state"}
     assert {name for name, value in told.items() if value == ""} == empty
-    assert told["schema_version"] == 0
+    assert told["schema_version"] == 1
     identity = json.loads((volume.volume / "registry/small/registry.json").read_text())["identity"]
     assert told["push"] == f"{identity}/none|denied="
 
@@ -134,9 +134,7 @@ def test_a_span_that_is_not_there_ends_the_step(
     assert not (volume.place / f"tmp/kfp_outputs/begin-{RUN}.json").exists()
 
 
-def test_the_file_of_the_prepare_step_lies_where_its_relative_paths_start(
-    pods: Made, tmp_path: Path
-) -> None:
+def test_the_file_of_the_prepare_step_lies_where_its_relative_paths_start(pods: Made, tmp_path: Path) -> None:
     (tmp_path / "prepare.py").write_text(PREPARE)
     volume = pods("data.path=null", "data.prepare='prepare.py:rows'")
     base = volume.volume / "prepare" / hashlib.sha256(PREPARE.encode()).hexdigest()[:16]

@@ -48,15 +48,15 @@ def test_a_failed_run_has_summary_and_report_with_the_error_of_its_step(
     summary = record.run.summary()
     assert summary["status"] == "failed"
     error = summary["error"]
-    assert (error["code"], error["step"], error["log"]) == ("INGEST-012", "begin", "logs/begin.log")
+    assert (error["code"], error["step"], error["log"]) == ("INGEST-002", "begin", "logs/begin.log")
     assert error["message"] == record.steps()["begin"]["error"]["message"]
     assert error["command"] == f"tandem runs show {record.run.run_id} --root {volume.volume}"
     assert summary["next_command"] == error["command"]
     assert [(step["name"], step["state"]) for step in summary["steps"]] == [("begin", "failed")]
-    assert "INGEST-012" in (record.run.directory / error["log"]).read_text()
-    assert "INGEST-012" in record.run.report_path.read_text()
+    assert "INGEST-002" in (record.run.directory / error["log"]).read_text()
+    assert "INGEST-002" in record.run.report_path.read_text()
     (message,) = receiver.messages
-    assert (message["kind"], message["pipeline"], message["code"]) == ("failure", "small", "INGEST-012")
+    assert (message["kind"], message["pipeline"], message["code"]) == ("failure", "small", "INGEST-002")
     assert message["run_id"] == record.run.run_id
     assert message["message"] == error["message"]
     output = capfd.readouterr()
@@ -67,7 +67,11 @@ def test_a_run_that_ended_before_its_first_step_is_told_too(pods: Made, receiver
     volume = pods()
     assert volume.run("finish", status=FAILED) == 0
     summary = volume.record().run.summary()
-    assert (summary["status"], summary["error"]["code"], summary["error"]["step"]) == ("failed", "KFP-111", "")
+    assert (summary["status"], summary["error"]["code"], summary["error"]["step"]) == (
+        "failed",
+        "KFP-111",
+        "",
+    )
     assert "state FAILED pod train failed" in summary["error"]["message"]
     assert summary["steps"] == []
     assert volume.record().run.report_path.exists()
@@ -94,7 +98,7 @@ def test_whatever_the_backend_says_of_a_run_without_a_report_it_failed(
     assert receiver.tries == 0
 
 
-def test_a_step_that_was_killed_is_not_taken_for_one_that_ran(pods: Made, receiver: Receiver) -> None:
+def test_a_step_that_was_killed_is_not_taken_for_one_that_ran(pods: Made) -> None:
     volume = pods()
     volume.begin()
     volume.record().run.event("step_started", step="train")
@@ -201,4 +205,31 @@ def test_a_report_step_that_failed_after_its_summary_is_a_run_that_failed(
     assert volume.run("finish", status=FAILED) == 0
     error = volume.record().run.summary()["error"]
     assert (error["code"], error["step"]) == ("REPORT-900", "report")
+    assert "REPORT-900" in volume.record().run.report_path.read_text()
     assert [message["code"] for message in receiver.messages] == ["REPORT-900"]
+
+
+def test_a_report_step_that_was_killed_at_its_end_is_a_run_that_failed(
+    pods: Made, receiver: Receiver, small_run: Callable[[str], Any]
+) -> None:
+    volume = pods()
+    reported(volume, small_run("binary"), pushed=True)
+    (volume.record().run.directory / "steps/report.json").unlink()
+    for _ in range(2):
+        assert volume.run("finish", status=FAILED) == 0
+    assert volume.record().run.summary()["error"]["code"] == "KFP-111"
+    assert len(receiver.messages) == 1
+
+
+@pytest.mark.parametrize("file", ["summary.json", "report.html"])
+def test_what_a_try_that_was_killed_did_not_write_is_written(
+    pods: Made, receiver: Receiver, file: str
+) -> None:
+    volume = pods()
+    assert volume.run("finish", status=FAILED) == 0
+    path = volume.record().run.directory / file
+    content = path.read_bytes()
+    path.write_bytes(b"{") if file == "summary.json" else path.unlink()
+    assert volume.run("finish", status=FAILED) == 0
+    assert len(path.read_bytes()) == pytest.approx(len(content), abs=100)
+    assert len(receiver.messages) == 1

@@ -99,9 +99,9 @@ def test_only_what_the_report_shows_is_kept(record: Record, tmp_path: Path) -> N
     record.keep("schema", {"schema": output(tmp_path / "schema", text="x")})
     record.keep("gate", {"blessing": str(tmp_path / "absent")})
     record.keep("push", {})
-    assert [path.relative_to(record.kept).as_posix() for path in record.kept.rglob("*") if path.is_file()] == [
-        "train/model_run/epochs"
-    ]
+    assert [
+        path.relative_to(record.kept).as_posix() for path in record.kept.rglob("*") if path.is_file()
+    ] == ["train/model_run/epochs"]
     kept = record.kept_outputs()
     assert kept["train"] == {"model_run": str(record.kept / "train/model_run")}
     assert {step: len(found) for step, found in kept.items() if found} == {"train": 1}

@@ -72,9 +72,7 @@ def test_report_and_summary_lie_where_the_id_of_the_run_leads(ended: Ended) -> N
     assert sorted((one["step"], one["name"], one["uri"]) for one in lineage) == sorted(wanted)
 
 
-def test_the_next_run_compares_its_data_with_those_of_this_one(
-    ended: Ended, small: ModuleType, tmp_path: Path
-) -> None:
+def test_the_next_run_compares_its_data_with_those_of_this_one(ended: Ended, small: ModuleType) -> None:
     assert ended.report() == 0
     pods, record = ended.pods, ended.pods.record()
     uri = ended.summary["statistics_uri"]
@@ -110,7 +108,7 @@ def test_steps_that_ran_are_told_with_their_times(ended: Ended) -> None:
     assert steps["schema"] == {"name": "schema", "state": "cached", "seconds": 0.0, "peak_rss_bytes": 0}
 
 
-def test_a_refused_model_is_told_as_one(ended: Ended, tmp_path: Path) -> None:
+def test_a_refused_model_is_told_as_one(ended: Ended) -> None:
     pushed = ended.pods.local(f"{RUN_ROOT}/{RUN}/push/1/pushed_model") / "push.json"
     told = json.loads(pushed.read_text()) | {"pushed": False, "version": None, "reason": "gate"}
     pushed.write_text(json.dumps(told))
@@ -119,7 +117,12 @@ def test_a_refused_model_is_told_as_one(ended: Ended, tmp_path: Path) -> None:
     assert ended.summary["next_command"].startswith(f"tandem gate explain {ended.summary['run_id']}")
 
 
-FAULTS = ("record.keep statistics", "storage.open summary.json", "storage.replace report.html", "run.event step_*")
+FAULTS = (
+    "record.keep statistics",
+    "storage.open summary.json",
+    "storage.replace report.html",
+    "run.event step_*",
+)
 
 
 @pytest.mark.parametrize("point", FAULTS)
@@ -141,4 +144,6 @@ def test_a_report_that_failed_is_whole_after_its_retry(
     for file in FILES.values():
         copy = ended.pods.local(f"{RUN_ROOT}/{RUN}/report/{file}")
         assert copy.read_bytes() == (ended.pods.record().run.directory / file).read_bytes()
-    assert [path for path in ended.pods.volume.rglob("*") if path.name.endswith((".part", ".unfinished"))] == []
+    assert [
+        path for path in ended.pods.volume.rglob("*") if path.name.endswith((".part", ".unfinished"))
+    ] == []

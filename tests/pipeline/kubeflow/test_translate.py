@@ -60,7 +60,10 @@ def told(kind: Json, metadata: Json, **parameters: Any) -> Json:
                 "page": one("page", f"{BUCKET}/score/2/page", foreign),
                 "executor-logs": one("executor-logs", f"{BUCKET}/score/2/executor-logs", foreign),
             },
-            "parameters": {"digest": {"outputFile": "/tmp/kfp_outputs/digest"}, "other": {"outputFile": "/x"}},
+            "parameters": {
+                "digest": {"outputFile": "/tmp/kfp_outputs/digest"},
+                "other": {"outputFile": "/x"},
+            },
             "outputFile": "/tmp/kfp_outputs/output_metadata.json",
         },
     }
@@ -192,7 +195,9 @@ def written() -> Json:
     metadata = {"split_names": '["eval"]', "rows": 5.0, "place": "/claim/x", "nothing": None}
     return {
         "artifacts": {
-            "scores": one("local", "/objects/elsewhere", {}, metadata | {"remote_uri": "x", "display_name": "y"}),
+            "scores": one(
+                "local", "/objects/elsewhere", {}, metadata | {"remote_uri": "x", "display_name": "y"}
+            ),
             "page": {"artifacts": []},
             "executor-logs": one("executor-logs", "/x", {}),
             "invented": one("invented", "/x", {}),
@@ -230,7 +235,9 @@ def test_an_output_without_a_name_gets_none_and_nothing_written_is_nothing_told(
     given = told({}, {})
     del given["outputs"]["artifacts"]["page"]["artifacts"][0]["name"]
     result = executor_output({"artifacts": {"page": {}}}, given, OUTPUTS, POD, {})
-    assert result == {"artifacts": {"page": {"artifacts": [{"uri": f"{BUCKET}/score/2/page", "metadata": {}}]}}}
+    assert result == {
+        "artifacts": {"page": {"artifacts": [{"uri": f"{BUCKET}/score/2/page", "metadata": {}}]}}
+    }
     assert executor_output({}, given, OUTPUTS, POD, {}) == {"artifacts": {}}
 
 
@@ -243,7 +250,11 @@ def test_what_the_driver_wrote_is_kept_beside_what_the_executor_wrote() -> None:
     }
     earlier = {
         "artifacts": {
-            "scores": {"artifacts": [{"uri": "z", "metadata": {"span": 3.0, "print": "p", "nothing": None}}]},
+            "scores": {
+                "artifacts": [
+                    {"uri": "z", "metadata": {"span": 3.0, "print": "p", "nothing": None, "remote_uri": "z"}}
+                ]
+            },
             "page": {"artifacts": [{"metadata": {"span": 3.0}}, {"metadata": {"second": 1}}]},
             "unknown": {"artifacts": [{"metadata": {"span": 3.0}}]},
         },
