@@ -122,6 +122,16 @@ def step_fingerprint(step: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
+def source_fingerprint(step: str) -> str:
+    """Digest of a step's sources alone, 16 hex digits; empty for a step of no sources of ours.
+
+    Args:
+        step: a key of `SOURCES`, or any other step.
+    """
+    parts = [f"{source}={_source_digest(source)}" for source in SOURCES.get(step, ())]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16] if parts else ""
+
+
 def all_library_versions() -> dict[str, str]:
     """Installed versions of Python and of every library that some step uses."""
     return {name: version for step in LIBRARIES for name, version in library_versions(step).items()}

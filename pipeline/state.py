@@ -77,8 +77,16 @@ def find(
     registry = registry_state(serving, config.name, root.registry, run)
     kept = KeptSchemas(root.schema / config.name)
     place_free = {name: value for name, value in arguments.items() if name != "base_directory"}
+    # With the identity of the registry: on another root nothing is kept yet, whatever a cache remembers.
     origin = _digest(
-        [place_free, data, plan.columns(config), config.label.column, text(plan.schema_arguments(config))]
+        [
+            registry.baseline.partition("/")[0],
+            place_free,
+            data,
+            plan.columns(config),
+            config.label.column,
+            text(plan.schema_arguments(config)),
+        ]
         + [fingerprints[step] for step in ("ingest", "statistics", "schema")]
     )
     warm = config.train.warm_start != "none"

@@ -103,7 +103,7 @@ def find(pattern: str, file_format: str, base: Path, split: str | None = None) -
         raise data_error(
             "INGEST-002",
             f"expected {kind}. Received: path={pattern}, looked in {base}.",
-            "Correct `data.path`; it is relative to the config file.",
+            "Correct `data.path`; it is relative to the config file, on Kubeflow to the state volume.",
         )
     return [
         Source(

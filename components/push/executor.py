@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from components.adapter import Executor as BaseExecutor
 from components.push import outcome
 from components.push.push import push
 from trainer.errors import TandemError
+
+RUN = "TANDEM_RUN_ID"
+"""Environment variable with the run, where TFX is not told of it: on Kubeflow."""
 
 
 class Executor(BaseExecutor):
@@ -27,7 +31,7 @@ class Executor(BaseExecutor):
             Path(properties["serving_root"]),
             properties["name"],
             Path(properties["registry_root"]),
-            _run_id((self._context.pipeline_run_id if self._context else None) or ""),
+            _run_id((self._context.pipeline_run_id if self._context else None) or os.environ.get(RUN, "")),
             fingerprint=properties.get("run_fingerprint") or "",
             registry_state=properties.get("registry_state") or "",
             reuse=True,

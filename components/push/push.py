@@ -169,7 +169,7 @@ def _earlier(serving_root: Path, name: str, digest: str, run_id: str, reuse: boo
         contents = _manifest_or_none(live[version])
         if contents is None or contents.digest != digest:
             continue
-        wanted = contents.run_id == run_id or (reuse and version == max(live))
+        wanted = (run_id and contents.run_id == run_id) or (reuse and version == max(live))
         if wanted and manifest.is_whole(live[version]):
             return PushResult(True, version, live[version], digest, False, "the version was there already")
     return None

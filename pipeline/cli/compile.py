@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -51,13 +52,24 @@ def _check(path: Path) -> None:
 def _compile(config: Path, output: Path, overrides: list[str]) -> None:
     from pipeline.cli.quiet import quiet_stderr
     from pipeline.config import load
+    from trainer.errors import TandemError
     from trainer.storage import write_atomic
 
     loaded = load(config, overrides)
+    if output.is_dir():
+        raise TandemError(
+            "CLI-006",
+            f"Expected the name of a file for the pipeline. Received: {output}, a directory",
+            "Name one, such as `-o pipeline.yaml`.",
+            exit_status=2,
+        )
     with quiet_stderr():
         from pipeline.kubeflow.compiler.compile import compile_config
 
         text = compile_config(loaded, config.resolve().parent)
     write_atomic(output, text)
     typer.echo(f"compiled  {output} ({len(text.encode()) / 1024:.0f} KiB), every check holds")
-    typer.echo(f"next      tandem simulate {output}")
+    path = loaded.data.path or ""
+    # Rows that lie here have to lie on the state volume there.
+    put = f" --put {shlex.quote(path)}" if path and not path.startswith("/") and "{" not in path else ""
+    typer.echo(f"next      tandem simulate {shlex.quote(str(output))}{put}")

@@ -68,6 +68,8 @@ def deploy(
     loaded = load(config, overrides or [])
     place = Root.beside(config, root)
     _refuse_together(no_run, no_wait, watch, package)
+    if span is not None and watch is None:
+        launch.require_span(loaded, span)
     console = console_for(as_json)
     again = ["tandem", "deploy", str(config), *(word for text in overrides or [] for word in ("--set", text))]
     again += [*(["--root", str(root)] if root else []), *typed(cluster)]
@@ -106,7 +108,10 @@ def _refuse_together(no_run: bool, no_wait: bool, watch: str | None, package: Pa
     given += ["--package"] if watch and package else []
     if len(given) > 1:
         raise TandemError(
-            "KFP-327", f"Expected one of these options. Received: {', '.join(given)}.", exit_status=2
+            "KFP-327",
+            f"Expected one of these options. Received: {', '.join(given)}.",
+            "Leave out all but one.",
+            exit_status=2,
         )
 
 
@@ -120,7 +125,7 @@ def _package(
         output = place.path / "kubeflow" / "compiled" / f"{config.name}.yaml"
         content = packages.compiled(path, overrides, output)
     else:
-        output, content = package, package.read_bytes()
+        output, content = package, packages.read(package, path)
     return packages.parse(content, str(output), config.kubeflow.cache)
 
 
@@ -177,6 +182,8 @@ def _tell(
 
 
 def _lines(verdict: Verdict, fetched: Fetched) -> list[str]:
+    from pipeline.kubeflow.deploy.verdict import broken_rules, refusal
+
     summary = fetched.summary or {}
     lines = [
         f"failed   {failure.step}" + (f"  pod {failure.pod}" if failure.pod else "") + _after(failure.message)
@@ -185,10 +192,9 @@ def _lines(verdict: Verdict, fetched: Fetched) -> list[str]:
     if verdict.status == "pushed":
         lines.append(f"pushed   version {summary.get('pushed_version')}")
     if verdict.status == "not_blessed":
-        lines.append("refused  the gate did not bless the model; nothing was pushed")
-        for rule in summary.get("gate") or []:
-            if isinstance(rule, dict) and rule.get("verdict") == "fail":
-                lines.append(f"  {rule.get('rule', '')}  {rule.get('reason', '')}".rstrip())
+        lines.append(f"refused  {refusal(summary)}; nothing was pushed")
+        for rule in broken_rules(summary):
+            lines.append(f"  {rule.get('rule', '')}  {rule.get('reason', '')}".rstrip())
     return lines
 
 

@@ -58,9 +58,17 @@ def resume(
     """Go on with a run that failed or was killed; finished steps are not run again."""
     from pipeline.config import load
     from pipeline.runs.store import RunStore
+    from trainer.errors import TandemError
 
     place = existing_root(root)
     found = RunStore(place).find(run_id)
+    if found.on_kubeflow():
+        raise TandemError(
+            "RUN-009",
+            f"Expected a run of this machine. Received: {found.run_id}, which ran on Kubeflow",
+            "Run the pipeline again with `tandem deploy CONFIG`: finished steps come from its cache.",
+            exit_status=2,
+        )
     _execute(load(found.config_path), found.config_directory(), place, found, as_json, verbose)
 
 

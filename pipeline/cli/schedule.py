@@ -46,9 +46,9 @@ def create(
     """Make the cluster agree with the config; changes nothing if it does."""
     from pipeline.kubeflow.schedule import place, reconcile
 
-    loaded = _declaring(config, overrides)
+    loaded = _starting(config, overrides)
     with _connected(cluster, loaded) as client:
-        plan = place.planned(client, loaded, make=True)
+        plan = place.planned(client, loaded, True, _upload(config, overrides, cluster))
         done = reconcile.reconcile(client, plan, _now())
         state = "starts runs" if plan.enabled else "is paused, kubeflow.schedule.enabled is false"
         _say(as_json, dataclasses.asdict(done), [f"schedule {plan.name}: {done.action}; it {state}"])
@@ -68,7 +68,7 @@ def show(
 
     loaded = _loaded(config, overrides)
     with _connected(cluster, loaded) as client:
-        found = _found(client, loaded, config)
+        found = _found(client, loaded, _again("schedule create", config, overrides, cluster))
         described = [shows.describe(client, item, _now(), next_starts) for item in found]
     _say(as_json, described, [line for entry in described for line in _lines(entry)])
 
@@ -84,7 +84,7 @@ def diff(
 
     loaded = _declaring(config, overrides)
     with _connected(cluster, loaded) as client:
-        plan = place.planned(client, loaded, make=False)
+        plan = place.planned(client, loaded, False, _upload(config, overrides, cluster))
         found = recurring.named(client, plan.name)
     differs = [
         entry
@@ -95,7 +95,7 @@ def diff(
         differs.insert(0, difference.Difference("schedules", "1", str(len(found))))
     lines = [f"{one.field}: {one.declared} in the config, {one.found} on the cluster" for one in differs]
     if differs:
-        lines.append(f"next  {shlex.join(['tandem', 'schedule', 'create', str(config)])}")
+        lines.append(f"next  {_again('schedule create', config, overrides, cluster)}")
     _say(as_json, [dataclasses.asdict(entry) for entry in differs], lines or ["no difference"])
     raise typer.Exit(DIFFERS if differs else 0)
 
@@ -110,7 +110,7 @@ def pause(
 
     loaded = _loaded(config, overrides)
     with _connected(cluster, loaded) as client:
-        _found(client, loaded, config)
+        _found(client, loaded, _again("schedule create", config, overrides, cluster))
         ids = reconcile.pause(client, place.name_of(loaded))
     _say(as_json, {"paused": ids}, [f"schedule {place.name_of(loaded)}: paused"])
 
@@ -123,10 +123,12 @@ def resume(
     """Start runs again, as the config declares; starts of the pause are left out unless catch_up is set."""
     from pipeline.kubeflow.schedule import place, reconcile
 
-    loaded = _declaring(config, overrides)
+    loaded = _starting(config, overrides)
     with _connected(cluster, loaded) as client:
-        _found(client, loaded, config)
-        plan = dataclasses.replace(place.planned(client, loaded, make=True), enabled=True)
+        _found(client, loaded, _again("schedule create", config, overrides, cluster))
+        plan = dataclasses.replace(
+            place.planned(client, loaded, True, _upload(config, overrides, cluster)), enabled=True
+        )
         done = reconcile.reconcile(client, plan, _now())
         _say(as_json, dataclasses.asdict(done), [f"schedule {plan.name}: {done.action}; it starts runs"])
 
@@ -163,17 +165,17 @@ def check(
     """
     from pipeline.kubeflow import webhook
     from pipeline.kubeflow.schedule import check as checks
-    from pipeline.kubeflow.schedule.plan import moment
+    from pipeline.kubeflow.schedule.moments import moment
     from pipeline.root import Root
 
     loaded = _declaring(config, overrides)
     wanted = loaded.kubeflow.webhook
-    url = webhook.url_from(file=webhook_file) if wanted or webhook_file else None
+    url = _url(webhook_file) if wanted or webhook_file else None
     if wanted is not None and url is None:
         raise _no_url()
     place = Root.beside(config, root).path
     memory = checks.Memory(place, loaded.name)
-    after = moment("since", since)
+    after = moment("--since", since)
     with _connected(cluster, loaded) as client:
         events, checked = checks.look(client, loaded, place, after or memory.checked(), _now())
     new: list[Event] = []
@@ -204,13 +206,34 @@ def _declaring(config: Path, overrides: list[str] | None) -> Config:
     return loaded
 
 
+def _starting(config: Path, overrides: list[str] | None) -> Config:
+    """As `_declaring`, of a schedule that still starts runs."""
+    from pipeline.kubeflow.schedule.moments import require_future
+
+    loaded = _declaring(config, overrides)
+    require_future(loaded.kubeflow.schedule.end if loaded.kubeflow.schedule else None, _now())
+    return loaded
+
+
+def _again(name: str, config: Path, overrides: list[str] | None, cluster: Options, *more: str) -> str:
+    """A command on the same config and cluster, as a user types it."""
+    from pipeline.cli.cluster import typed
+
+    sets = [word for text in overrides or [] for word in ("--set", text)]
+    return shlex.join(["tandem", *name.split(), str(config), *sets, *typed(cluster), *more])
+
+
+def _upload(config: Path, overrides: list[str] | None, cluster: Options) -> str:
+    return _again("deploy", config, overrides, cluster, "--no-run")
+
+
 def _connected(cluster: Options, config: Config) -> AbstractContextManager[Client]:
     from pipeline.kubeflow.api.connection import connect
 
     return connect(cluster, config.kubeflow.namespace)
 
 
-def _found(client: Client, config: Config, path: Path) -> list[Any]:
+def _found(client: Client, config: Config, create: str) -> list[Any]:
     from pipeline.kubeflow.api import recurring
     from pipeline.kubeflow.schedule.place import name_of
     from trainer.errors import TandemError
@@ -220,10 +243,23 @@ def _found(client: Client, config: Config, path: Path) -> list[Any]:
         raise TandemError(
             "KFP-410",
             f"Expected a schedule {name_of(config)} on the cluster. Received: none.",
-            f"Make it with {shlex.join(['tandem', 'schedule', 'create', str(path)])}.",
+            f"Make it with {create}",
             exit_status=2,
         )
     return found
+
+
+def _url(file: Path | None) -> str | None:
+    from pipeline.kubeflow import webhook
+    from trainer.errors import TandemError
+
+    try:
+        return webhook.url_from(file=file)
+    except TandemError as error:
+        if file is None:
+            raise
+        hint = f"Write the URL into {file}, or name another file with --webhook-file."
+        raise TandemError(error.code, error.message, hint, error.exit_status) from None
 
 
 def _no_url() -> TandemError:
@@ -247,12 +283,14 @@ def _say(as_json: bool, document: Any, lines: list[str]) -> None:
 
 def _lines(entry: dict[str, Any]) -> list[str]:
     when = entry["cron"] or f"every {entry['interval_seconds']} s"
+    ended = f"has ended at {entry['end']}, starts no more runs" if entry["ended"] else "starts runs"
+    state = ended if entry["enabled"] or entry["ended"] else "paused"
     lasts = f"{entry['start'] or 'now'} to {entry['end'] or 'always'}"
     starts = [f"{start['time']}  span {start['span']}" for start in entry["next"]]
     last = [f"{run['created']}  {run['state']}  {run['run_id']}" for run in entry["runs"]]
     rows = [
         ("when", f"{when} (UTC), {lasts}"),
-        ("state", "starts runs" if entry["enabled"] else "paused"),
+        ("state", state),
         ("span", entry["span"]),
         ("version", entry["version"]),
         ("at one time", str(entry["max_concurrency"])),

@@ -6,7 +6,7 @@ import json
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -53,7 +53,9 @@ def simulate(
     files: Annotated[
         list[Path] | None,
         typer.Option(
-            "--put", metavar="FILE", help="Copy a file, such as the data, to the state volume first."
+            "--put",
+            metavar="FILE",
+            help="Copy a file or directory, such as the data, to the state volume.",
         ),
     ] = None,
     secrets: Annotated[
@@ -156,6 +158,8 @@ def _show(outcome: Outcome, console: Console, as_json: bool) -> None:
     console.print(Text(f"{counts} in {outcome.seconds:.1f} s"))
     if not as_json and outcome.summary is not None:
         console.print(Text(f"status  {outcome.summary.get('status', 'unknown')}"))
+        for line in _reasons(outcome.summary):
+            console.print(Text(f"  {line}"))
     for task in outcome.failed:
         report_failure(_told(task.name, task.error, task.log), task.log or None)
     report = outcome.root / "objects" / outcome.run_root.replace("://", "/") / "report" / "report.html"
@@ -164,10 +168,21 @@ def _show(outcome: Outcome, console: Console, as_json: bool) -> None:
     console.print(Text(f"result  {outcome.root / 'result.json'}"))
 
 
+def _reasons(summary: dict[str, Any]) -> list[str]:
+    """Why nothing was pushed, if the run went well."""
+    if summary.get("status") != "not_blessed":
+        return []
+    failed = [entry for entry in summary.get("gate") or [] if entry.get("verdict") == "fail"]
+    told = [f"✗ {entry['rule']}  {entry['slice']}: {entry['reason']}" for entry in failed]
+    return told or [str((summary.get("push") or {}).get("reason") or "the model is not blessed")]
+
+
 def _told(name: str, text: str, log: str) -> TandemError:
     """The error that the step itself told last, or what the backend saw of it."""
     from trainer.errors import TandemError
 
+    if "DeadlineExceeded" in text:
+        return TandemError("KFP-206", f"Expected step {name} to end in time. Received: {text}")
     lines = Path(log).read_text(errors="replace").splitlines() if log and Path(log).exists() else []
     found = _CODE.match(next((line for line in reversed(lines) if line.strip()), ""))
     if found:

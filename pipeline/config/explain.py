@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,10 @@ def explain(error: pydantic.ValidationError, values: Any) -> list[Problem]:
     problems: dict[Path, Problem] = {}
     for item in error.errors(include_url=False):
         if item["type"] == CROSS_FIELD:
+            continue
+        if item["loc"][-1:] == ("[key]",):
+            path, _, _ = _locate(item["loc"][:-1], values)
+            problems.setdefault(path, _wrong_key(path, values))
             continue
         path, holder, received = _locate(item["loc"], values)
         if item["type"].startswith("union_tag_"):
@@ -57,6 +62,14 @@ def _problem(kind: str, path: Path, holder: Any, received: Any, values: Any) -> 
     words = [option for option in options if isinstance(option, str)]
     hint = nearest(received, words) if isinstance(received, str) else None
     return Problem(path, f"expected {allowed}.", received=shown(received), nearest=hint)
+
+
+def _wrong_key(path: Path, values: Any) -> Problem:
+    """A key of a mapping of names that is none of its names."""
+    shape = fields.at(path[:-1], values)
+    found = [typing.get_args(option)[0] for option in fields.options(shape.annotation)] if shape else []
+    allowed = fields.describe(fields.shape_of(found[0])) if found else "another name"
+    return Problem(path, f"expected another name: {allowed}.", received=shown(path[-1]))
 
 
 def _unknown_key(path: Path, received: Any, values: Any) -> Problem:

@@ -42,7 +42,8 @@ def _default(info: Any) -> Any:
 
 def _plain(value: Any, shape: fields.Shape) -> Any:
     empty: Any = None
-    for option in fields.options(shape.annotation):
+    for given in fields.options(shape.annotation):
+        option = fields.shape_of(given).annotation
         origin, arguments = typing.get_origin(option), typing.get_args(option)
         if origin is list:
             empty = []
@@ -55,6 +56,8 @@ def _plain(value: Any, shape: fields.Shape) -> Any:
         elif origin is Literal:
             if isinstance(value, str) and value in arguments:
                 return value
+        elif isinstance(_text(value, given), str) and option is str:
+            return _text(value, given)
         elif isinstance(value, _TYPES.get(option, ())) and (option is bool or not isinstance(value, bool)):
             return value
     nullable = type(None) in fields.options(shape.annotation)

@@ -156,7 +156,9 @@ class Schedule(Section):
 class Kubeflow(Section):
     """How the pipeline runs on Kubeflow Pipelines v2; nothing here changes a run on one machine."""
 
-    image: Image | None = Field(default=None, description="Pipeline image; needed to compile.")
+    image: Image | None = Field(
+        default=None, description="Pipeline image with a tag or digest; needed to compile."
+    )
     pipeline_root: str | None = Field(
         default=None,
         pattern=r"^(gs|s3|minio)://[^/\s{}?]+(/[^\s{}?]*)?$",

@@ -61,6 +61,8 @@ def parse(text: str, overrides: Sequence[str] = (), name: str = "config") -> Con
     except pydantic.ValidationError as error:
         wrong = explain(error, values)
         problems += wrong + cross_field_problems(fill(values), {problem.path for problem in wrong})
+        # Never a refusal without a reason.
+        problems = problems or [Problem((), str(item["msg"])) for item in error.errors(include_url=False)]
     if problems or config is None:
         raise _refused(name, [_placed(problem, reader.lines, set_by) for problem in problems])
     return config

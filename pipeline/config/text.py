@@ -38,6 +38,11 @@ def dump(config: Config, defaults: bool = True) -> str:
         defaults: whether fields with their default value are written too. Defaults to `True`.
     """
     values = config.model_dump(mode="json") if defaults else without_defaults(config)
+    steps = config.kubeflow.steps
+    if steps:
+        # What a step leaves open comes from the defaults of all steps.
+        given = {name: step.model_dump(mode="json", exclude_unset=True) for name, step in steps.items()}
+        values["kubeflow"]["steps"] = given
     return render(values)
 
 

@@ -66,7 +66,7 @@ def conclude(
         "attempt": 1,
         "steps": _steps(steps, told, cached),
         "fingerprints": prints,
-        **_status(record, outputs, told, failed, failure),
+        **_status(outputs, told, failed, failure),
     }
     previous = previous_statistics(record.root, config.name, prints.get("data", ""))
     view = shown(config, config_text, record.root, outputs, summary, previous)
@@ -110,7 +110,6 @@ def _steps(steps: Sequence[str], told: Mapping[str, Json], cached: Collection[st
 
 
 def _status(
-    record: Record,
     outputs: Mapping[str, Mapping[str, str]],
     told: Mapping[str, Json],
     failed: str | None,
@@ -131,7 +130,7 @@ def _status(
             **error,
             "step": failed or "",
             "log": f"logs/{failed}.log" if failed else "",
-            "command": f"tandem runs show {record.run.run_id} --root {record.root.path}",
+            "command": "tandem deploy CONFIG",
         },
         "pushed_version": None,
     }

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 BEGIN, FINISH = "begin", "finish"
+CHECKPOINTS = "checkpoint_root"
+RUN_VARIABLE = "TANDEM_RUN_ID"
 
 
 def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -38,6 +40,7 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--step", required=True, help="name of the step")
     parser.add_argument("--state", default="", help="root on the state volume; empty for none")
     parser.add_argument("--fingerprint", default="", help="of sources and libraries; part of the cache key")
+    parser.add_argument("--sources", default="", help="digest of the step's sources when it was compiled")
     parser.add_argument("--executor_class_path", required=True)
     parser.add_argument("--json_serialized_invocation_args", required=True)
     parser.add_argument("--json_serialized_inputs_spec_args", default="{}")
@@ -59,6 +62,7 @@ def run(argv: Sequence[str]) -> int:
     inputs_spec = json.loads(options.json_serialized_inputs_spec_args)
     outputs_spec = json.loads(options.json_serialized_outputs_spec_args)
     pod = Pod.here()
+    _require_sources(options.step, options.sources)
     asked = told.get("outputs", {}).get("artifacts", {})
     outputs = {
         name: asked[name]["artifacts"][0]["uri"]
@@ -66,15 +70,41 @@ def run(argv: Sequence[str]) -> int:
         if asked.get(name, {}).get("artifacts")
     }
     parameters = told.get("inputs", {}).get("parameterValues", {})
-    run_id = str(parameters.get("run") or "") or run_of(list(outputs.values()))
+    run_id = str(parameters.get("run") or "") or run_of(list(outputs.values()), options.step)
     context = Context(options.step, run_id, pod, outputs)
     enter(context)
+    os.environ[RUN_VARIABLE] = run_id
     record = _record(options, run_id, pod, parameters)
     translated = executor_input(told, inputs_spec, outputs_spec, pod)
+    given = translated["inputs"]["parameterValues"]
+    if CHECKPOINTS in given:
+        # Two runs at one time must not train in one directory; a retried step goes on in its own.
+        given[CHECKPOINTS] = f"{given[CHECKPOINTS]}/{run_id}"
     if record is None:
         _execute(options, beam, translated, told, outputs_spec, context)
         return 0
     return _recorded(options, beam, translated, told, outputs_spec, context, record)
+
+
+def _require_sources(step: str, compiled: str) -> None:
+    """Refuses an image of other sources: the backend's cache would keep its results under those of the file.
+
+    Raises:
+        TandemError: `KFP-107`.
+    """
+    if not compiled:
+        return
+    from pipeline.fingerprint import source_fingerprint
+
+    here = source_fingerprint(step)
+    if here != compiled:
+        raise TandemError(
+            "KFP-107",
+            f"Expected an image with the sources of step {step} that the file was compiled from, "
+            f"{compiled}. Received: {here}",
+            "Build the image and compile the file from one version (`make images`, `tandem compile`).",
+            exit_status=2,
+        )
 
 
 def _record(options: argparse.Namespace, run_id: str, pod: Pod, parameters: Json) -> Record | None:
@@ -126,7 +156,8 @@ def _recorded(
             record.keep(context.step, _places(translated))
         except (Exception, KeyboardInterrupt) as caught:
             logging.getLogger(__name__).exception("Step %s failed.", context.step)
-            error = as_tandem_error(caught, context.step)
+            stopped = isinstance(caught, KeyboardInterrupt)
+            error = _stopped(context.step) if stopped else as_tandem_error(caught, context.step)
             status = error.exit_status or 1
             entry |= {
                 "state": "failed",
@@ -137,6 +168,16 @@ def _recorded(
     record.write_step(context.step, entry)
     record.run.event("step_finished", step=context.step, state=entry["state"], seconds=entry["seconds"])
     return status
+
+
+def _stopped(step: str) -> TandemError:
+    return TandemError(
+        "KFP-108",
+        f"Expected step {step} to end by itself. Received: it was stopped from outside: a timeout, an "
+        "eviction or a termination of the run",
+        f"Raise `kubeflow.steps.{step}.timeout_seconds` if need be; run again with `tandem deploy CONFIG`.",
+        exit_status=130,
+    )
 
 
 def _places(translated: Json) -> dict[str, str]:
@@ -176,6 +217,10 @@ def _execute(
     if issubclass(import_utils.import_class_by_path(options.executor_class_path), BaseExampleGenExecutor):
         driven = _drive(arguments, file)
     kubeflow_v2_run_executor._run_executor(arguments, beam)  # the container's own main does this
+    for place in _places(translated).values():
+        # Where nothing was to be written, such as the blessing of an evaluation without thresholds.
+        if not Path(place).exists():
+            Path(place).mkdir()
     written = json.loads(file.read_text()) if file.exists() else {}
     output = executor_output(written, told, outputs_spec, context.pod, context.moved)
     output = merge_metadata(output, driven)
@@ -213,7 +258,7 @@ def _unforeseen(error: Exception) -> TandemError:
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Runs a step and ends the process at once: threads of libraries that outlive it can crash at exit."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-    # A pod that is stopped ends as an interrupted run does: training keeps its checkpoint.
+    # A stopped step is told as interrupted, where the launcher lives to hand the signal on.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:

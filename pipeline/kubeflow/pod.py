@@ -13,7 +13,7 @@ from trainer.errors import TandemError
 
 VARIABLE = "TANDEM_POD_MOUNTS"
 SCHEMES = {"gs": "/gcs", "s3": "/s3", "minio": "/minio"}
-_RUN = re.compile(r"/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/")
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,18 +94,22 @@ def _after(text: str) -> Callable[[re.Match[str]], str]:
     return lambda match: match.group(1) + text
 
 
-def run_of(uris: list[str]) -> str:
-    """Id of the run that the backend writes artifacts of: the UUID in their addresses.
+def run_of(uris: list[str], step: str) -> str:
+    """Id of the run that the backend writes artifacts of: the UUID before the step in their addresses.
+
+    Args:
+        uris: addresses of a step's outputs.
+        step: the step.
 
     Raises:
         TandemError: `KFP-103` if there is none.
     """
     for uri in uris:
-        found = _RUN.search(uri)
+        found = re.findall(rf"/({_UUID})/{re.escape(step)}/", uri)
         if found:
-            return found.group(1)
+            return str(found[-1])
     raise TandemError(
         "KFP-103",
-        f"Expected addresses `<pipeline root>/<pipeline>/<run id>/...`. Received: {uris[:3]}",
+        f"Expected addresses `<pipeline root>/<pipeline>/<run id>/{step}/...`. Received: {uris[:3]}",
         "Run the file on Kubeflow Pipelines v2, or by `tandem simulate`.",
     )

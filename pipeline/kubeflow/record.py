@@ -73,7 +73,7 @@ class Record:
             for left in root.runs.glob(f"*-{uuid}"):
                 shutil.rmtree(left)
             (run.directory / LOGS).mkdir(parents=True, exist_ok=True)
-            run.event("run_created", config_directory=str(root.path), typed=[])
+            run.event("run_created", config_directory=str(root.path), typed=[], on="kubeflow")
             run.event("run_started", name=parse(config_text).name, attempt=1)
             # Last: a directory without it is no run.
             write_atomic(run.config_path, config_text)

@@ -117,6 +117,10 @@ class Run:
         typed = self._created().get("typed")
         return tuple(map(str, typed)) if isinstance(typed, list) else ()
 
+    def on_kubeflow(self) -> bool:
+        """Whether the steps of the run were pods."""
+        return self._created().get("on") == "kubeflow"
+
     def _created(self) -> dict[str, Any]:
         return next((event for event in self.events() if event.get("event") == "run_created"), {})
 
@@ -262,7 +266,10 @@ class RunStore:
             )
         if run_id is None:
             return runs[-1]
-        found = [run for run in runs if run.run_id.startswith(run_id)]
+        # Kubeflow names a run by what follows the time.
+        after = len("YYYYMMDD-hhmmss-")
+        found = [run for run in runs if run_id and run.run_id.startswith(run_id)]
+        found = found or [run for run in runs if len(run_id) > 3 and run.run_id[after:].startswith(run_id)]
         exact = [run for run in found if run.run_id == run_id]
         if len(exact or found) != 1:
             known = ", ".join(run.run_id for run in (found or runs)[-5:])
@@ -270,7 +277,7 @@ class RunStore:
                 "RUN-001",
                 f"Expected the id of one run. Received: {run_id}, which {len(found) or 'no'} runs match; "
                 f"newest: {known}",
-                "List them with `tandem runs list`.",
+                f"List them with `tandem runs list --root {self._root.path}`.",
                 exit_status=2,
             )
         return (exact or found)[0]

@@ -92,7 +92,7 @@ def test_every_pod_is_locked_down(path: str, documents: Callable[[str], Any]) ->
         assert spec["automountServiceAccountToken"] is False, name
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec), name
         assert not [volume for volume in spec["volumes"] if "hostPath" in volume], name
-        assert labels["app.kubernetes.io/part-of"] == "tandem", name
+        assert labels["tandem/part-of"] == "tandem", name
         for container in spec["containers"]:
             own = container["securityContext"]
             assert own["readOnlyRootFilesystem"] is True, name

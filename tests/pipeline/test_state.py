@@ -133,3 +133,10 @@ def test_without_rows_there_is_no_state(place: Place) -> None:
     with pytest.raises(TandemError, match="INGEST-002"):
         place.find()
     assert not place.root.registry.exists()
+
+
+def test_on_another_root_nothing_is_kept_whatever_a_cache_remembers(place: Place) -> None:
+    before = place.find()
+    assert place.find().origin == before.origin
+    shutil.rmtree(place.root.registry)
+    assert place.find().origin != before.origin

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.config.checks.report import Report
 from pipeline.config.kubeflow import Step
 from pipeline.config.problems import Path
 from pipeline.kubeflow.check.naming import quantity
+from pipeline.kubeflow.schedule import cron, macros, moments
+from trainer.errors import TandemError
 
 _HERE = ("kubeflow",)
+RESERVED = ("HOME", "TMPDIR", "TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS", "TANDEM_WEBHOOK_URL")
+"""Variables that a secret must not set."""
 
 
 def check(values: dict[str, Any], report: Report) -> None:
@@ -39,6 +44,7 @@ def check(values: dict[str, Any], report: Report) -> None:
                 "expected one of `cron` and `interval_seconds`.",
                 depends=[(*where, "cron"), (*where, "interval_seconds")],
             )
+        _schedule(where, schedule, report)
     service = values["push"]["kserve"]
     if service is not None and service["canary_percent"] is not None and service["mode"] != "serverless":
         report.add(
@@ -47,6 +53,32 @@ def check(values: dict[str, Any], report: Report) -> None:
             service["canary_percent"],
             depends=[("push", "kserve", "mode")],
         )
+
+
+def _schedule(where: Path, schedule: Mapping[str, Any], report: Report) -> None:
+    """What the backend would refuse or never start a run for; an end that has passed is no mistake here."""
+    reads: dict[str, Callable[[str], object]] = {
+        "cron": cron.parse,
+        "span": macros.layout_of,
+        "start": functools.partial(moments.moment, "start"),
+        "end": functools.partial(moments.moment, "end"),
+    }
+    sound = {key for key in reads if isinstance(schedule[key], str)}
+    sound -= {key for key in reads if key in sound and _refused(where, key, reads[key], schedule, report)}
+    if {"start", "end"} <= sound:
+        _refused(where, "end", functools.partial(moments.require_order, schedule["start"]), schedule, report)
+
+
+def _refused(
+    where: Path, key: str, read: Callable[[str], object], schedule: Mapping[str, Any], report: Report
+) -> bool:
+    try:
+        read(schedule[key])
+    except TandemError as error:
+        message = error.message.replace(f"Expected kubeflow.schedule.{key} as", "expected", 1)
+        report.add((*where, key), f"{message} {error.hint}".rstrip())
+        return True
+    return False
 
 
 def _tolerations(where: Path, settings: Mapping[str, Any] | None, report: Report) -> None:
@@ -132,9 +164,15 @@ def _names(section: Mapping[str, Any], report: Report) -> None:
             message = "expected another name than that of a claim: both name a volume."
             report.add((*_HERE, "secrets", index, "name"), message, entry["name"])
         secrets.add(entry["name"])
+        if entry["path"] is None and not entry["env"]:
+            report.add(
+                (*_HERE, "secrets", index), "expected `env` or `path`: what the steps get of it.", entry
+            )
     used: dict[str, str] = {}
     for index, entry in enumerate(section["secrets"] or []):
         for name in entry["env"] or {}:
+            if name in RESERVED:
+                report.add((*_HERE, "secrets", index, "env", name), "set by the pipeline itself.", name)
             if name in used:
                 report.add((*_HERE, "secrets", index, "env", name), "expected each variable once.", name)
             used[name] = entry["name"]

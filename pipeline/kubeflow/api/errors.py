@@ -15,6 +15,10 @@ _TOKEN_HINT = (
     "Give a token with --token-file FILE (`kubectl create token SERVICE_ACCOUNT --audience "
     "pipelines.kubeflow.org`); a pod gets one from a projected volume, see docs/kubeflow.md."
 )
+_REFUSED_HINT = (
+    "Make a new one, which lasts an hour as a rule, for --token-file FILE: `kubectl create token "
+    "SERVICE_ACCOUNT --audience pipelines.kubeflow.org`."
+)
 _HINTS: dict[str, tuple[str, str]] = {
     "unreachable": ("KFP-300", "Check --host, or reach the cluster with --port-forward."),
     "unauthenticated": ("KFP-301", _TOKEN_HINT),
@@ -60,13 +64,19 @@ class ApiError(TandemError):
         message: what was expected and received.
         perhaps_done: whether the server may have done what was asked. Defaults to `False`.
         retry_after_seconds: how long the server asks to wait. Defaults to `None`.
+        hint: what to do next. Defaults to `""`: what the kind says.
     """
 
     def __init__(
-        self, kind: Kind, message: str, perhaps_done: bool = False, retry_after_seconds: float | None = None
+        self,
+        kind: Kind,
+        message: str,
+        perhaps_done: bool = False,
+        retry_after_seconds: float | None = None,
+        hint: str = "",
     ) -> None:
-        code, hint = _HINTS[kind]
-        super().__init__(code, message, hint, exit_status=2 if kind in _BAD_INPUT else 1)
+        code, usual = _HINTS[kind]
+        super().__init__(code, message, hint or usual, exit_status=2 if kind in _BAD_INPUT else 1)
         self.kind: Kind = kind
         self.perhaps_done = perhaps_done
         self.retry_after_seconds = retry_after_seconds
@@ -80,12 +90,14 @@ def of_answer(call: str, status: int, body: str, headers: Any, secret: str = "")
         status: HTTP status.
         body: text of the answer.
         headers: its headers.
-        secret: text that the message must not repeat. Defaults to `""`.
+        secret: the token that was sent, which the message must not repeat. Defaults to `""`.
     """
     told, grpc = _told(body)
     told = told.replace(secret, "***") if secret else told
     kind = _kind(status, told, grpc, _is_page(body, headers))
-    received = f"{status} for {call}" + (f": {told}" if told else "")
+    refused = bool(secret) and kind == "unauthenticated" and not 300 <= status < 400
+    received = f"{status} for {call}" + (", the token was refused" if refused else "")
+    received += f": {told.rstrip('.')}" if told.strip(".") else ""
     if 300 <= status < 400:
         place = str(headers.get("location") or "").partition("?")[0]
         received = f"{status} for {call}, which sends to {place or 'another address'}"
@@ -103,6 +115,7 @@ def of_answer(call: str, status: int, body: str, headers: Any, secret: str = "")
         f"Expected {expected}. Received: {received}.",
         perhaps_done=status >= 500,
         retry_after_seconds=_seconds(headers.get("retry-after")),
+        hint=_REFUSED_HINT if refused else "",
     )
 
 

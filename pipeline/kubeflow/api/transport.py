@@ -193,7 +193,9 @@ class Transport:
                 "tls", f"Expected a trusted certificate. Received: {_tls(error)}."
             ) from None
         except (NewConnectionError, ConnectTimeoutError) as error:
-            message = f"Expected a server at {base}. Received: {_reason(error)}."
+            late = not isinstance(error, NewConnectionError)
+            what = f"no connection in {policy.connect_timeout_seconds:g} s" if late else _reason(error)
+            message = f"Expected a server at {base}. Received: {what}."
             raise errors.ApiError("unreachable", message) from None
         except (ReadTimeoutError, ProtocolError, HTTPError) as error:
             if isinstance(error, LocationValueError):
@@ -228,4 +230,4 @@ def _tls(error: Exception) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return str(error).rpartition(": ")[2].strip("'\") ") or "no connection"
+    return str(error).rpartition(": ")[2].strip() or "no connection"

@@ -24,7 +24,8 @@ OUTPUTS = "--json_serialized_outputs_spec_args"
 REQUIRED = (STEP, EXECUTOR, INVOCATION, INPUTS, OUTPUTS)
 STATE = "--state"
 FINGERPRINT = "--fingerprint"
-FLAGS = (*REQUIRED, STATE, FINGERPRINT)
+SOURCES = "--sources"
+FLAGS = (*REQUIRED, STATE, FINGERPRINT, SOURCES)
 EXECUTOR_INPUT = "{{$}}"
 
 _IMAGE = re.compile(
@@ -92,8 +93,10 @@ def _agreeing(found: dict[str, tuple[Path, str]], users: dict[str, Json]) -> Ite
         place, value = found[EXECUTOR]
         if not _CLASS.fullmatch(value):
             yield Problem(CODE, place, "the import path of an executor class", received(value))
-    if FINGERPRINT in found:
-        place, value = found[FINGERPRINT]
+    for flag in (FINGERPRINT, SOURCES):
+        if flag not in found:
+            continue
+        place, value = found[flag]
         if not _DIGEST.fullmatch(value):
             yield Problem(CODE, place, "a digest of 16 hexadecimal digits", received(value))
     for name, component in users.items():

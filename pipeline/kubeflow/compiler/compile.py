@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -12,6 +12,7 @@ from tfx import v1 as tfx
 from tfx.dsl.components.base.base_component import BaseComponent
 
 from pipeline.config import Config
+from pipeline.fingerprint import source_fingerprint
 from pipeline.kubeflow.check import require
 from pipeline.kubeflow.compiler import passes, settings
 from pipeline.kubeflow.graph import NEVER_CACHED, SPAN, build
@@ -30,6 +31,7 @@ def compile_pipeline(
     image: str,
     state: str = "",
     fingerprints: Mapping[str, str] | None = None,
+    sources: Mapping[str, str] | None = None,
     defaults: Mapping[str, Any] | None = None,
     never_cached: Collection[str] = (),
     cache: bool = True,
@@ -42,7 +44,8 @@ def compile_pipeline(
         finish: exit handler. Defaults to `None`.
         image: image with this package.
         state: root on the state volume, for the record of the run. Defaults to `""`, none.
-        fingerprints: digest of the sources by step. Defaults to `None`.
+        fingerprints: digest of sources and libraries by step. Defaults to `None`.
+        sources: digest of the sources by step. Defaults to `None`.
         defaults: value by parameter of the pipeline. Defaults to `None`.
         never_cached: steps that the backend's cache must not answer. Defaults to `()`.
         cache: whether it may answer others. Defaults to `True`.
@@ -81,7 +84,7 @@ def compile_pipeline(
     passes.encode_templates(spec)
     for task, output, title in shown:
         passes.show_as(spec, task, output, title)
-    passes.set_entrypoint(spec, state, fingerprints or {})
+    passes.set_entrypoint(spec, state, fingerprints or {}, sources or {})
     spec["defaultPipelineRoot"] = pipeline.pipeline_info.pipeline_root
     return spec
 
@@ -97,7 +100,8 @@ def compile_config(config: Config, directory: Path) -> str:
         Two YAML documents; the same for the same config, sources and libraries.
 
     Raises:
-        TandemError: `KFP-050` without `kubeflow.image`, or as `compile_pipeline` and the strict checks do.
+        TandemError: `KFP-050` without `kubeflow.image`, `KFP-054` for rows out of reach, or as
+            `compile_pipeline` and the strict checks do.
     """
     section = config.kubeflow
     if section.image is None:
@@ -107,6 +111,7 @@ def compile_config(config: Config, directory: Path) -> str:
             "`make images` builds one; name it in the config or with `--set kubeflow.image=NAME:TAG`.",
             exit_status=2,
         )
+    _require_mounted(config)
     graph = build(config, directory)
     spec = compile_pipeline(
         graph.pipeline,
@@ -114,6 +119,7 @@ def compile_config(config: Config, directory: Path) -> str:
         image=section.image,
         state=section.state.path,
         fingerprints=graph.fingerprints,
+        sources={step: source_fingerprint(step) for step in graph.fingerprints},
         defaults={SPAN: ""},
         never_cached=NEVER_CACHED,
         cache=section.cache,
@@ -123,6 +129,29 @@ def compile_config(config: Config, directory: Path) -> str:
     text = to_text(spec, settings.platform(spec, config))
     require(text, "the compiled file")
     return text
+
+
+def _require_mounted(config: Config) -> None:
+    """Rows must lie below a mount of the steps.
+
+    Raises:
+        TandemError: `KFP-054` if a path of `data` cannot be reached there.
+    """
+    section, data = config.kubeflow, config.data
+    mounts = [section.state.path, *(volume.path for volume in section.volumes)]
+    split = data.split
+    for path in (data.path, split.train_files, split.validation_files, split.eval_files):
+        if not path:
+            continue
+        parts = PurePosixPath(path).parts
+        below = any(PurePosixPath(path).is_relative_to(mount) for mount in mounts)
+        if "://" in path or ".." in parts or (path.startswith("/") and not below):
+            raise TandemError(
+                "KFP-054",
+                f"Expected rows below a volume that the steps mount: {', '.join(mounts)}. Received: {path}",
+                "Relative paths start at the state volume; `kubeflow.volumes` mounts others.",
+                exit_status=2,
+            )
 
 
 def to_text(spec: Json, platform: Json) -> str:

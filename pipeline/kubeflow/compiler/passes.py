@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from pipeline.kubeflow.check.placeholders import CONSTANTS
-from pipeline.kubeflow.encoding import ENCODED, encode
+from pipeline.kubeflow.encoding import encode, needs_encoding
 from trainer.errors import TandemError
 
 Json = dict[str, Any]
@@ -174,23 +174,26 @@ def set_caching(spec: Json, never: Collection[str], enabled: bool) -> None:
 
 
 def encode_templates(spec: Json) -> None:
-    """Argo fills in `{{...}}` anywhere, so no text may hold it but the placeholders of the backend."""
+    """Argo fills in `{{...}}` anywhere, so no text may hold it but placeholders; long ones are packed."""
     for _, task in tasks(spec):
         for source in task.get("inputs", {}).get("parameters", {}).values():
             value = source.get("runtimeValue", {}).get("constant")
             if not isinstance(value, str) or value in CONSTANTS:
                 continue
-            if "{{" in value or value.startswith(ENCODED):
+            if needs_encoding(value):
                 source["runtimeValue"]["constant"] = encode(value)
 
 
-def set_entrypoint(spec: Json, state: str, fingerprints: Mapping[str, str]) -> None:
-    """Gives the entrypoint what the arguments of TFX lack: step, state volume, types of the outputs.
+def set_entrypoint(
+    spec: Json, state: str, fingerprints: Mapping[str, str], sources: Mapping[str, str]
+) -> None:
+    """Gives the entrypoint what the arguments of TFX lack: step, state volume, digests, types of the outputs.
 
     Args:
         spec: the pipeline.
         state: root on the state volume; empty for none.
         fingerprints: digest of the sources of a step, by its name; a part of the backend's cache key.
+        sources: digest of the sources alone of a step, which the image is held against.
     """
     steps = {
         component["executorLabel"]: (name, component)
@@ -204,6 +207,8 @@ def set_entrypoint(spec: Json, state: str, fingerprints: Mapping[str, str]) -> N
             extra += ["--state", state]
         if name in fingerprints:
             extra += ["--fingerprint", fingerprints[name]]
+        if sources.get(name):
+            extra += ["--sources", sources[name]]
         # The types of the inputs as they are now; TFX wrote them before the passes.
         given = container.get("args", [])
         if "--json_serialized_inputs_spec_args" in given:

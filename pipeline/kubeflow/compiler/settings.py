@@ -16,6 +16,8 @@ from pipeline.kubeflow.compiler.passes import containers, tasks
 Json = dict[str, Any]
 
 URL_VARIABLE = "TANDEM_WEBHOOK_URL"
+# Each attempt would point a live service at the release again, and take it back again.
+_ONCE = frozenset({"serve"})
 # Root file systems may be read-only; with these kernels a model has the bits of one trained by `tandem run`.
 _ENVIRONMENT = {
     "HOME": "/tmp",
@@ -23,6 +25,11 @@ _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "TF_ENABLE_ONEDNN_OPTS": "0",
 }
+
+
+def _own(config: Config, step: str) -> set[str]:
+    own = config.kubeflow.steps.get(step)
+    return own.model_fields_set if own else set()
 
 
 def settings_of(config: Config, step: str) -> Settings:
@@ -62,12 +69,15 @@ def apply(spec: Json, config: Config) -> None:
             container["resources"] = resources
     for name, task in tasks(spec):
         retries = settings_of(config, name).retries
+        if name in _ONCE and "retries" not in _own(config, name):
+            retries = 0
         if retries and name != "tfx-dag":
             task["retryPolicy"] = {
                 "maxRetryCount": retries,
                 "backoffDuration": "30s",
                 "backoffFactor": 2.0,
-                "backoffMaxDuration": "600s",
+                # No cap on a pause: the backend starts no attempt later than this after the first.
+                "backoffMaxDuration": "31536000s",
             }
 
 
@@ -122,7 +132,8 @@ def _executor(config: Config, step: str) -> kubernetes.KubernetesExecutorConfig:
                 secret_name_parameter=_constant(secret.name),
             )
     if step == "finish" and section.webhook is not None:
-        _secret_as_env(result, section.webhook.secret, {URL_VARIABLE: section.webhook.key})
+        # A pod whose secret is absent never starts, and its run never ends.
+        _secret_as_env(result, section.webhook.secret, {URL_VARIABLE: section.webhook.key}, optional=True)
     for name in section.image_pull_secrets:
         result.image_pull_secret.add(secret_name=name, secret_name_parameter=_constant(name))
     result.node_selector.labels.update(settings.node_selector)
@@ -138,7 +149,7 @@ def _executor(config: Config, step: str) -> kubernetes.KubernetesExecutorConfig:
             medium="Memory",
             size_limit=settings.shared_memory,
         )
-    result.pod_metadata.labels.update({"app.kubernetes.io/part-of": "tandem", **settings.labels})
+    result.pod_metadata.labels.update({"tandem/part-of": "tandem", **settings.labels})
     result.pod_metadata.annotations.update(settings.annotations)
     return result
 
@@ -149,7 +160,11 @@ def _constant(value: str) -> pipeline_spec_pb2.TaskInputsSpec.InputParameterSpec
     return result
 
 
-def _secret_as_env(result: kubernetes.KubernetesExecutorConfig, name: str, keys: Mapping[str, str]) -> None:
+def _secret_as_env(
+    result: kubernetes.KubernetesExecutorConfig, name: str, keys: Mapping[str, str], optional: bool = False
+) -> None:
     entry = result.secret_as_env.add(secret_name=name, secret_name_parameter=_constant(name))
+    if optional:
+        entry.optional = True
     for variable, key in sorted(keys.items()):
         entry.key_to_env.add(secret_key=key, env_var=variable)

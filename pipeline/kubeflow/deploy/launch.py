@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 import secrets
 from typing import Any
 
 import kfp_server_api as kfp
 
 from pipeline.config import Config
+from pipeline.kubeflow import spans
 from pipeline.kubeflow.api import pipelines, runs
 from pipeline.kubeflow.api.client import Client
 from pipeline.kubeflow.deploy.package import Package
 from pipeline.kubeflow.naming import pipeline_name
 from trainer.errors import TandemError
+
+_TOKEN = re.compile(r"\{(SPAN|YYYY)(:[0-9]+)?\}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +72,24 @@ def upload(client: Client, config: Config, package: Package) -> Uploaded:
     return Uploaded(pipeline.pipeline_id, version.pipeline_version_id, package.version, not found)
 
 
+def require_span(config: Config, span: str) -> None:
+    """Refuses a span that no run could use, before anything is compiled or uploaded.
+
+    Raises:
+        TandemError: `KFP-323` if the data of the config has no spans; what `spans.require_typed` raises.
+    """
+    split = config.data.split
+    places = [config.data.path, split.train_files, split.validation_files, split.eval_files]
+    if not any(place and _TOKEN.search(place) for place in places):
+        raise TandemError(
+            "KFP-323",
+            f"Expected data with spans for --span. Received: data.path={config.data.path!r}.",
+            "Put {SPAN}, or {YYYY}, {MM} and {DD}, into data.path, or leave --span out.",
+            exit_status=2,
+        )
+    spans.require_typed(span)
+
+
 def start(client: Client, config: Config, package: Package, uploaded: Uploaded, span: str | None) -> Any:
     """Starts a run.
 
@@ -88,7 +110,7 @@ def start(client: Client, config: Config, package: Package, uploaded: Uploaded, 
         raise TandemError(
             "KFP-323",
             f"Expected a pipeline with a parameter span for --span. Received: {sorted(package.parameters)}.",
-            "Compile the config anew, with data.pattern that has {SPAN}.",
+            "Compile the config anew with `tandem compile`.",
             exit_status=2,
         )
     experiment = pipelines.ensure_experiment(client, experiment_of(config))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -66,6 +67,28 @@ def compiled(config: Path, overrides: Sequence[str], output: Path) -> bytes:
     if done.returncode != 0:
         raise _refused(done.stderr, done.returncode, config)
     return output.read_bytes()
+
+
+def read(path: Path, config: Path) -> bytes:
+    """Reads a file that was compiled before.
+
+    Args:
+        path: the file.
+        config: the config file, for the command that makes it.
+
+    Raises:
+        TandemError: `KFP-328` if it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TandemError(
+            "KFP-328",
+            f"Expected a compiled file. Received: path={str(path)!r}, {error.strerror or error}.",
+            f"Make it with `{shlex.join(['tandem', 'compile', str(config), '-o', str(path)])}`, or leave "
+            "--package out.",
+            exit_status=2,
+        ) from None
 
 
 def _refused(said: str, status: int, config: Path) -> TandemError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline.kubeflow.deploy import tasks
@@ -27,6 +28,23 @@ class Verdict:
     exit_status: int
     error: TandemError | None
     failures: tuple[tasks.Failure, ...] = ()
+
+
+def refusal(summary: Mapping[str, Any]) -> str:
+    """Why the model of a run was not pushed: the gate did not bless it, or push itself refused it.
+
+    Args:
+        summary: of the run, whose status is `not_blessed`.
+    """
+    push = summary.get("push")
+    reason = push.get("reason") if isinstance(push, Mapping) else None
+    return str(reason) if reason and not broken_rules(summary) else "the gate did not bless the model"
+
+
+def broken_rules(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The rules of the gate that the model broke."""
+    rules = summary.get("gate") or []
+    return [rule for rule in rules if isinstance(rule, Mapping) and rule.get("verdict") == "fail"]
 
 
 def judge(run: Any, fetched: Fetched, namespace: str | None) -> Verdict:

@@ -12,9 +12,11 @@ from pipeline.config import Config
 from pipeline.kubeflow.api import recurring, runs
 from pipeline.kubeflow.api.client import Client
 from pipeline.kubeflow.deploy import tasks
+from pipeline.kubeflow.deploy.verdict import refusal
 from pipeline.kubeflow.schedule import place, triggers
 from pipeline.kubeflow.schedule.difference import shown
-from pipeline.kubeflow.schedule.plan import declared, moment
+from pipeline.kubeflow.schedule.moments import moment
+from pipeline.kubeflow.schedule.plan import declared
 from pipeline.kubeflow.webhook import Event
 from trainer.errors import TandemError
 from trainer.storage import write_json
@@ -75,7 +77,7 @@ def look(
         # Told again each day until it is mended.
         event = Event("missed", config.name, f"no-schedule-{now:%Y-%m-%d}", told, "KFP-406")
         return [event], since or now
-    events: list[Event] = []
+    events = _ended(client, config, active, now)
     until = now - datetime.timedelta(seconds=schedule.grace_seconds) if active else now
     for item in found:
         created = item.created_at or now
@@ -85,6 +87,21 @@ def look(
             events += _missed(client, config, item, started, begin, until, schedule.grace_seconds)
         events += [bad for run in reversed(started) if (bad := _ended_badly(client, config, run, root))]
     return events, max(until, since or until)
+
+
+def _ended(client: Client, config: Config, active: list[Any], now: datetime.datetime) -> list[Event]:
+    """Whether all that are to start runs start none any more."""
+    ends = [triggers.end_of(item) for item in active]
+    known = [end for end in ends if end is not None and end <= now]
+    if not known or len(known) < len(ends):
+        return []
+    last = shown(max(known))
+    told = (
+        f"The schedule ended at {last}, no run starts any more; set a later kubeflow.schedule.end and run "
+        "`tandem schedule create`, or run `tandem schedule delete`"
+    )
+    link = client.link(f"recurringrun/details/{active[0].recurring_run_id}")
+    return [Event("missed", config.name, f"ended-{last}", told, "KFP-406", link)]
 
 
 def _missed(
@@ -129,8 +146,10 @@ def _ended_badly(client: Client, config: Config, run: Any, root: Path) -> Event 
         said = failed[0].message if failed else tasks.message_of(run)
         step = f"Step {failed[0].step} failed" if failed else "The run failed"
         return Event("failure", config.name, run.run_id, f"{step}: {said}" if said else step, "KFP-408", link)
-    if run.state == "SUCCEEDED" and _summary(root, run.run_id).get("status") == "not_blessed":
-        return Event("refusal", config.name, run.run_id, "The gate did not bless the model", "KFP-409", link)
+    summary = _summary(root, run.run_id)
+    if run.state == "SUCCEEDED" and summary.get("status") == "not_blessed":
+        reason = refusal(summary)
+        return Event("refusal", config.name, run.run_id, reason[0].upper() + reason[1:], "KFP-409", link)
     return None
 
 

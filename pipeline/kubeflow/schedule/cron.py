@@ -86,7 +86,8 @@ def parse(text: str) -> Cron:
     any_day = any(mark in word for word in (words[3], words[5]) for mark in "*?")
     cron = Cron(" ".join(words), fields, any_day)
     if cron.next_after(datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)) is None:
-        raise _wrong(text, "a day that no month has", "Correct day of month and month.")
+        hint = "Correct day of month, month or day of week; the backend looks five years ahead."
+        raise _wrong(text, "a day that does not come within five years", hint)
     return cron
 
 

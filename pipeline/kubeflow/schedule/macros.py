@@ -18,6 +18,7 @@ _KNOWN = (
     "[[ScheduledTime]], [[ScheduledTime.2006-01-02]], [[CurrentTime]], [[CurrentTime.2006-01-02]] or "
     "{{$.scheduledTime.strftime('%Y-%m-%d')}}"
 )
+_QUOTED = """--set "kubeflow.schedule.span='[[ScheduledTime.2006-01-02]]'\""""
 
 
 def layout_of(span: str) -> str | None:
@@ -67,6 +68,6 @@ def _wrong(span: str, reason: str) -> TandemError:
     return TandemError(
         "KFP-404",
         f"Expected kubeflow.schedule.span as a number or a macro. Received: span={span!r}: {reason}.",
-        f"Use {_KNOWN}.",
+        f"Use {_KNOWN}. On the command line, quote twice: {_QUOTED}.",
         exit_status=2,
     )

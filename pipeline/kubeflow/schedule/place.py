@@ -15,13 +15,16 @@ def name_of(config: Config) -> str:
     return pipeline_of(config)
 
 
-def planned(client: Client, config: Config, make: bool) -> Plan:
+def planned(
+    client: Client, config: Config, make: bool, upload: str = "tandem deploy CONFIG --no-run"
+) -> Plan:
     """The plan of a config with the ids of its pipeline and experiment.
 
     Args:
         client: the API.
         config: the config.
         make: whether a missing experiment is made; otherwise the plan has `""` for its id.
+        upload: the command that uploads the pipeline. Defaults to its general form.
 
     Raises:
         TandemError: `KFP-405` if the pipeline is not uploaded; what `plan` raises.
@@ -32,7 +35,7 @@ def planned(client: Client, config: Config, make: bool) -> Plan:
         raise TandemError(
             "KFP-405",
             f"Expected pipeline {name} on the server. Received: none of this name.",
-            "Upload it first: tandem deploy CONFIG --no-run.",
+            f"Upload it first: {upload}",
             exit_status=2,
         )
     title = experiment_of(config)

@@ -11,6 +11,7 @@ import kfp_server_api as kfp
 from pipeline.config import Config
 from pipeline.config.kubeflow import Schedule
 from pipeline.kubeflow.schedule import cron, macros
+from pipeline.kubeflow.schedule.moments import moment, require_order
 from trainer.errors import TandemError
 
 
@@ -110,9 +111,7 @@ def declared(config: Config) -> Schedule:
         cron.parse(schedule.cron)
     if schedule.span is not None:
         macros.layout_of(schedule.span)
-    start, end = moment("start", schedule.start), moment("end", schedule.end)
-    if start is not None and end is not None and end <= start:
-        raise _no_moment("end", f"end={schedule.end!r}, which is not after start={schedule.start!r}")
+    require_order(schedule.start, schedule.end)
     return schedule
 
 
@@ -144,29 +143,4 @@ def plan(config: Config, name: str, pipeline_id: str, experiment_id: str) -> Pla
         namespace=kubeflow.namespace,
         pipeline_root=kubeflow.pipeline_root,
         service_account=kubeflow.service_account,
-    )
-
-
-def moment(key: str, text: str | None) -> datetime.datetime | None:
-    """A moment in UTC, whole seconds; without a zone it is UTC.
-
-    Raises:
-        TandemError: `KFP-403` if it is none.
-    """
-    if text is None:
-        return None
-    try:
-        found = datetime.datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise _no_moment(key, f"{key}={text!r}") from None
-    found = found.replace(tzinfo=datetime.UTC) if found.tzinfo is None else found.astimezone(datetime.UTC)
-    return found.replace(microsecond=0)
-
-
-def _no_moment(key: str, received: str) -> TandemError:
-    return TandemError(
-        "KFP-403",
-        f"Expected kubeflow.schedule.{key} as a moment such as 2026-01-31T03:00:00Z. Received: {received}.",
-        "Write date and time; without a zone it is UTC.",
-        exit_status=2,
     )

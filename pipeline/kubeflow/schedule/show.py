@@ -28,7 +28,7 @@ def describe(client: Client, item: Any, now: datetime.datetime, next_starts: int
     interval = getattr(schedule, "interval_second", None)
     reference = item.pipeline_version_reference
     span = ((runtime and runtime.parameters) or {}).get("span")
-    enabled = recurring.is_enabled(item)
+    enabled, end = recurring.is_enabled(item), triggers.end_of(item)
     upcoming = list(itertools.islice(triggers.times(item, now), next_starts)) if enabled else []
     started = itertools.islice(
         runs.of_schedule(client, item.recurring_run_id, item.created_at or now), _LAST_RUNS
@@ -37,10 +37,11 @@ def describe(client: Client, item: Any, now: datetime.datetime, next_starts: int
         "name": item.display_name,
         "recurring_run_id": item.recurring_run_id,
         "enabled": enabled,
+        "ended": end is not None and end <= now,
         "cron": getattr(schedule, "cron", None),
         "interval_seconds": int(interval) if interval else None,
         "start": _text(triggers.set_time(schedule.start_time) if schedule else None),
-        "end": _text(triggers.set_time(schedule.end_time) if schedule else None),
+        "end": _text(end),
         "max_concurrency": int(item.max_concurrency or 1),
         "catch_up": not item.no_catchup,
         "version": (reference.pipeline_version_id if reference else None) or "newest",

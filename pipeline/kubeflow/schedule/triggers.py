@@ -24,6 +24,12 @@ def schedule_of(recurring_run: Any) -> Any | None:
     return trigger and (trigger.cron_schedule or trigger.periodic_schedule)
 
 
+def end_of(recurring_run: Any) -> datetime.datetime | None:
+    """The moment after which it starts no runs, if there is one."""
+    schedule = schedule_of(recurring_run)
+    return set_time(schedule.end_time) if schedule else None
+
+
 def times(recurring_run: Any, after: datetime.datetime) -> Iterator[datetime.datetime]:
     """Every start after a moment, also while it is paused.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -203,9 +204,15 @@ class Driver:
 
 
 def _pauses(policy: ps.PipelineTaskSpec.RetryPolicy) -> Iterator[float]:
-    """Seconds before each further attempt."""
+    """Seconds before each further attempt; none begins later than the maximum after the first one.
+
+    The backend hands the maximum to Argo, where it counts from the start of the first attempt.
+    """
     seconds = policy.backoff_duration.ToTimedelta().total_seconds()
     most = policy.backoff_max_duration.ToTimedelta().total_seconds()
+    began = time.monotonic()
     for number in range(policy.max_retry_count):
         pause = seconds * (policy.backoff_factor or 1.0) ** number
-        yield min(pause, most) if most else pause
+        if time.monotonic() + pause > began + most:
+            return
+        yield pause

@@ -39,20 +39,28 @@ def state_volume(document: Document, cluster: pods.Cluster) -> Path:
 
 
 def put(files: Sequence[Path], volume: Path) -> None:
-    """Copies files to the top of a volume.
+    """Copies files and directories to a volume: a relative path to the same one there, another to the top.
 
     Raises:
-        TandemError: `KFP-208` if a file is absent.
+        TandemError: `KFP-208` if one is absent.
     """
     for file in files:
-        if not file.is_file():
+        if not file.exists():
             raise TandemError(
                 "KFP-208",
-                f"Expected a file. Received: {file}",
-                "Name the files of `data.path` as they lie here.",
+                f"Expected a file or a directory. Received: {file}",
+                "Name what `data.path` reads as it lies here, or a whole volume with `--volume CLAIM=DIR`.",
                 exit_status=2,
             )
+        inside = not file.is_absolute() and ".." not in file.parts
+        target = volume / file if inside else volume / file.name
         point("simulate.put", file.name)
-        part = volume / f".{file.name}.part"
-        shutil.copyfile(file, part)
-        part.rename(volume / file.name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        if file.is_dir():
+            shutil.copytree(file, part)
+            shutil.rmtree(target, ignore_errors=True)
+        else:
+            shutil.copyfile(file, part)
+        part.rename(target)

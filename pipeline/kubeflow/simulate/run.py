@@ -122,6 +122,18 @@ def _cluster(document: Document, options: Options, root: Path) -> pods.Cluster:
                 "Make it, or leave `--volume` out for an empty one.",
                 exit_status=2,
             )
+    used = {
+        claim
+        for _, component in document.containers()
+        for claim in pods.claims_of(document.settings(component), ps.ExecutorInput()).values()
+    }
+    for name in sorted(set(claims) - used):
+        raise TandemError(
+            "KFP-203",
+            f"Expected a claim of this pipeline: {', '.join(sorted(used)) or 'none'}. Received: {name}",
+            "Correct `--volume`, or add the claim to `kubeflow.volumes` and compile again.",
+            exit_status=2,
+        )
     cluster = pods.Cluster(root / "volumes", claims, options.secrets, options.config_maps)
     for name, component in document.containers():
         executor = document.executor(component)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,11 +18,10 @@ from pipeline.config import Config, parse
 from pipeline.kubeflow.context import current
 from pipeline.kubeflow.places import Places
 from pipeline.kubeflow.record import Record
+from pipeline.kubeflow.spans import span_number
 from pipeline.state import State, find
-from trainer.errors import TandemError
 from trainer.storage import write_atomic
 
-_EPOCH = datetime.date(1970, 1, 1)
 _INTEGER = "schema_version"
 OUTPUTS = (*(field.name for field in dataclasses.fields(State)), "resolved_span")
 
@@ -60,39 +58,6 @@ def with_span(config: Config, number: int | None, inside: Any) -> Config:
     if config.data.path:
         data["path"] = inside(config.data.path)
     return config.model_copy(update={"data": config.data.model_copy(update=data)})
-
-
-def span_number(text: str) -> int | None:
-    """The span that a run was started with.
-
-    Args:
-        text: a number, a date `2026-11-26` (the day, as spans of `{YYYY}-{MM}-{DD}` are numbered), a moment
-            in RFC 3339 (its day), or empty.
-
-    Returns:
-        The number; none for empty.
-
-    Raises:
-        TandemError: `KFP-110` for any other text.
-
-    Example:
-        >>> span_number("7"), span_number("1970-01-03"), span_number("")
-        (7, 2, None)
-    """
-    text = text.strip()
-    if not text:
-        return None
-    if text.isascii() and text.isdecimal():
-        return int(text)
-    try:
-        return (datetime.date.fromisoformat(text[:10]) - _EPOCH).days
-    except ValueError as error:
-        raise TandemError(
-            "KFP-110",
-            f"Expected a span: a number or a date like 2026-11-26. Received: span={text}",
-            "Backends before 2.16 hand macros of schedules on unfilled; give the span as a number there.",
-            exit_status=2,
-        ) from error
 
 
 class BeginSpec(ComponentSpec):

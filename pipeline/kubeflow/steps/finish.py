@@ -54,7 +54,9 @@ class FinishExecutor(BaseExecutor):
             return
         error = summary.get("error") or {}
         refused = [entry for entry in summary.get("gate", []) if entry.get("verdict") == "fail"]
-        told = error.get("message") or f"{len(refused)} rules of the gate do not hold"
+        rules = ", ".join(f"{entry['rule']} ({entry['slice']})" for entry in refused[:5])
+        reason = (summary.get("push") or {}).get("reason") or "the model is not blessed"
+        told = error.get("message") or (f"rules that do not hold: {rules}" if refused else reason)
         try:
             send_once(url_from(), Event(kind, name, summary["run_id"], told, error.get("code") or ""), root)
         except TandemError:

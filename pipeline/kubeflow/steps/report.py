@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,6 @@ from tfx.types.experimental import simple_artifacts
 
 from components.adapter import Artifacts, Component, directory, only
 from components.adapter import Executor as BaseExecutor
-from components.train.files import CHECKPOINTS
 from pipeline.config import parse
 from pipeline.kubeflow.context import current
 from pipeline.kubeflow.ending import conclude
@@ -73,18 +71,12 @@ class ReportExecutor(BaseExecutor):
         fingerprints = json.loads(properties["fingerprints"])
         steps = json.loads(properties["steps"])
         conclude(record, config, properties["config"], steps, local, uris, fingerprints)
-        _discard_checkpoints(root.checkpoints / config.name, directory(inputs, "model_run"))
+        # Those of this run's training, whose model is safe.
+        discard(root.checkpoints / config.name / context.run)
         for name, file in FILES.items():
             moved = f"{context.outputs[name].partition(context.run)[0]}{context.run}/report/{file}"
             write_atomic(Path(context.pod.artifact(moved)), (record.run.directory / file).read_bytes())
             context.moved[name] = moved
-
-
-def _discard_checkpoints(place: Path, model_run: Path) -> None:
-    """Removes those of this run's training, whose model is safe."""
-    with contextlib.suppress(OSError, ValueError):
-        if name := (model_run / CHECKPOINTS).read_text():
-            discard(place / name)
 
 
 class ReportSpec(ComponentSpec):

@@ -69,10 +69,11 @@ class Place:
         served = registry.served_version(self.serving, NAME)
         return value | {"baseline": {"is_prior": served is None, "version": served or 0}} | changes
 
-    def push(self, seed: int, run_id: str = "", size: int = 2000, **options: Any) -> PushResult:
+    def push(self, seed: int, run_id: str | None = None, size: int = 2000, **options: Any) -> PushResult:
         blessing = options.pop("blessing") if "blessing" in options else self.blessing(seed, size)
         return push(
-            self.model(seed, size), blessing, self.serving, NAME, self.registry, run_id or f"run-{seed}",
+            self.model(seed, size), blessing, self.serving, NAME, self.registry,
+            f"run-{seed}" if run_id is None else run_id,
             digest=digest, **{"wait_seconds": 20.0, **options},
         )  # fmt: skip
 

@@ -122,6 +122,13 @@ def test_another_run_of_the_same_model_is_a_new_version_unless_the_served_one_is
     assert place.push(1, run_id="run-c", reuse=True).version == 4
 
 
+def test_a_run_that_nobody_names_is_not_the_same_as_another(place):
+    place.push(1, run_id="")
+    place.push(2, run_id="")
+    again = place.push(1, run_id="")
+    assert (again.version, again.created) == (3, True)
+
+
 def test_a_damaged_version_is_not_returned_to_a_retry(place):
     damaged = place.push(1, run_id="run-a").path
     (damaged / "assets" / "vocabulary.txt").write_text("a\nc\n")

@@ -14,7 +14,8 @@ import pytest
 
 from pipeline.graph import fingerprints
 from pipeline.kubeflow.pod import Pod
-from pipeline.kubeflow.steps.begin import OUTPUTS, span_number
+from pipeline.kubeflow.spans import span_number
+from pipeline.kubeflow.steps.begin import OUTPUTS
 from pipeline.state import State, find
 from tests.pipeline.kubeflow.pods import NEXT, RUN, Pods
 from trainer.errors import TandemError

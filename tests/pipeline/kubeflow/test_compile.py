@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from pipeline.cli.app import app
-from pipeline.config import Config, parse
+from pipeline.config import Config, dump, parse
 from pipeline.config.kubeflow import Step
 from pipeline.kubeflow.check import check, check_documents
 from pipeline.kubeflow.compiler.compile import compile_config
+from pipeline.kubeflow.compiler.settings import settings_of
 from pipeline.kubeflow.encoding import decode
 from pipeline.kubeflow.graph import NEVER_CACHED
 from trainer.errors import TandemError
@@ -159,6 +160,47 @@ def test_settings_of_a_step_replace_defaults_and_join_mappings() -> None:
     assert labels["labels"]["team"] == "ml"
 
 
+def test_a_failed_step_is_tried_again_however_long_it_took_and_a_live_service_only_if_asked() -> None:
+    spec, _ = documents(compile_config(parse(BASE, FULL), HERE))
+    tasks = spec["components"]["tfx-dag"]["dag"]["tasks"]
+    # The backend counts the maximum from the start of the first attempt.
+    assert int(tasks["score"]["retryPolicy"]["backoffMaxDuration"].removesuffix("s")) > 300 * 24 * 3600
+    assert "retryPolicy" not in tasks["serve"]
+    spec, _ = documents(compile_config(parse(BASE, [*FULL, "kubeflow.steps.serve={retries: 1}"]), HERE))
+    assert spec["components"]["tfx-dag"]["dag"]["tasks"]["serve"]["retryPolicy"]["maxRetryCount"] == 1
+
+
+def test_a_pod_does_not_wait_for_the_secret_of_the_webhook(full: str) -> None:
+    _, platform = documents(full)
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    found = {
+        entry["secretName"]: entry.get("optional") for entry in executors["finish_executor"]["secretAsEnv"]
+    }
+    assert found == {"bucket": None, "hook": True}
+
+
+def test_the_frozen_config_means_the_same_as_the_one_it_was_made_of() -> None:
+    config = parse(BASE, FULL)
+    again = parse(dump(config))
+    assert again == config
+    for step in ("train", "score"):
+        assert settings_of(again, step) == settings_of(config, step)
+
+
+@pytest.mark.parametrize("columns", [500, 2000])
+def test_a_wide_table_stays_below_what_one_argument_may_hold(columns: int) -> None:
+    features = ", ".join(f"column_{number}: {{kind: numeric}}" for number in range(columns))
+    text = compile_config(parse(BASE, [f"features={{{features}}}"]), HERE)
+    assert len(text) < 250_000
+
+
+@pytest.mark.parametrize("path", ["/home/me/data.csv", "../data.csv", "s3://bucket/data.csv"])
+def test_rows_that_no_step_can_reach_are_refused(path: str) -> None:
+    with pytest.raises(TandemError, match=r"KFP-054.*/tandem"):
+        compile_config(parse(BASE, [f"data.path='{path}'"]), HERE)
+    compile_config(parse(BASE, [*FULL, "data.path=/rows/data.csv"]), HERE)
+
+
 def test_without_an_image_nothing_is_written(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(BASE.replace("kubeflow: {image: 'registry/tandem:1'}", ""))
     with pytest.raises(TandemError, match=r"KFP-050.*make images"):
@@ -168,6 +210,12 @@ def test_without_an_image_nothing_is_written(tmp_path: Path) -> None:
             catch_exceptions=False,
         )
     assert not (tmp_path / "x.yaml").exists()
+
+
+def test_a_directory_is_no_place_for_the_file(tmp_path: Path) -> None:
+    with pytest.raises(TandemError, match="CLI-006"):
+        CliRunner().invoke(app, ["compile", str(FLIGHTS), "-o", str(tmp_path)], catch_exceptions=False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_config_and_a_file_to_check_are_not_given_together(tmp_path: Path) -> None:

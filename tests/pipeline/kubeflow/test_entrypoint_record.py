@@ -20,9 +20,11 @@ import pytest
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 from tfx.proto import example_gen_pb2
 
+from pipeline.fingerprint import source_fingerprint
 from pipeline.kubeflow import entrypoint
 from pipeline.kubeflow.compiler.compile import compile_pipeline
 from pipeline.kubeflow.pod import VARIABLE
+from pipeline.kubeflow.record import Record
 from pipeline.kubeflow.steps.report import INPUTS
 from tests.pipeline.kubeflow.pods import NEXT, RUN, RUN_ROOT, Pods, outputs_of
 from trainer.errors import TandemError
@@ -228,7 +230,7 @@ class Stopped:
         self.written = [path for path, one in found if one.st_uid == NOBODY and one.st_ctime > began]
 
     def checkpoints(self) -> list[Path]:
-        return list(self.volume.root.checkpoints.glob("small/*/checkpoint-*.tandem"))
+        return list(self.volume.root.checkpoints.glob("small/**/checkpoint-*.tandem"))
 
     def _inputs(self) -> Json:
         found = {}
@@ -276,8 +278,8 @@ def test_a_training_whose_pod_is_stopped_keeps_its_checkpoint(stopped: Stopped) 
     assert stopped.status == 130, stopped.told[-3000:]
     assert stopped.checkpoints()
     step = stopped.volume.record().steps()["train"]
-    assert (step["state"], step["error"]["code"]) == ("failed", "RUN-006")
-    assert "RUN-006" in stopped.told
+    assert (step["state"], step["error"]["code"]) == ("failed", "KFP-108")
+    assert "KFP-108" in stopped.told
     assert not (stopped.volume.place / f"tmp/kfp_outputs/train-{RUN}.json").exists()
 
 
@@ -294,3 +296,36 @@ def test_the_inputs_of_the_report_are_outputs_of_steps(pods: Made) -> None:
     for name, (step, output) in INPUTS.items():
         assert name in volume.components["report"]["inputDefinitions"]["artifacts"]
         assert output in volume.components[step]["outputDefinitions"]["artifacts"]
+
+
+def test_an_image_of_other_sources_than_the_file_is_refused(pods: Made) -> None:
+    volume = pods()
+    volume.begin()
+    told = volume.told("ingest", RUN, None, span="", input_fingerprint="")
+    arguments = volume.arguments("ingest", told)
+    place = arguments.index("--sources") + 1
+    assert arguments[place] == source_fingerprint("ingest")
+    arguments[place] = "0" * 16
+    with pytest.raises(TandemError, match=r"KFP-107.*make images"):
+        entrypoint.run(arguments)
+
+
+def test_two_runs_train_in_directories_of_their_own_and_a_push_knows_its_run(
+    pods: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def execute(options: Any, beam: Any, translated: Any, *_: Any) -> None:
+        del options, beam
+        seen.append((translated["inputs"]["parameterValues"]["checkpoint_root"], os.environ["TANDEM_RUN_ID"]))
+
+    volume = pods()
+    monkeypatch.setattr(entrypoint, "_execute", execute)
+    monkeypatch.setenv("TANDEM_RUN_ID", "")
+    for run in (RUN, NEXT):
+        Record.begin(
+            volume.root, run, volume.told("begin", run, None, span="")["inputs"]["parameterValues"]["config"]
+        )
+        assert volume.run("train", run, warm_start_from="") == 0
+    root = volume.root.checkpoints / "small"
+    assert seen == [(f"{root}/{run}", run) for run in (RUN, NEXT)]

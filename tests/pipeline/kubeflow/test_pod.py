@@ -75,6 +75,11 @@ def test_the_run_is_found_in_the_addresses(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv(VARIABLE, json.dumps({"/minio/": "/x/"}))
     assert Pod.here().mounts == {"/minio": "/x"}
     uris = ["minio://b/v2/artifacts/tandem-x/none", f"minio://b/v2/artifacts/tandem-x/{RUN}/train/model"]
-    assert run_of(uris) == RUN
-    with pytest.raises(TandemError, match="KFP-103"):
-        run_of(uris[:1])
+    assert run_of(uris, "train") == RUN
+    # A UUID in the pipeline root is none of a run.
+    other = "11111111-2222-3333-4444-555555555555"
+    new = f"minio://b/{other}/tandem-x/{RUN}/train/{other}/model"
+    assert run_of([new], "train") == RUN
+    for step, several in (("train", uris[:1]), ("gate", uris)):
+        with pytest.raises(TandemError, match="KFP-103"):
+            run_of(several, step)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from components.train.files import CHECKPOINTS
 from pipeline.kubeflow.steps.report import FILES, INPUTS
 from pipeline.runs.history import previous_statistics
 from tests.pipeline.kubeflow.pods import NEXT, RUN, RUN_ROOT, Pods, outputs_of
@@ -89,14 +88,13 @@ def test_the_next_run_compares_its_data_with_those_of_this_one(ended: Ended, sma
     assert pods.begin(NEXT)["previous_statistics"] == f"/tandem/{uri}"
 
 
-def test_the_checkpoints_of_this_training_are_discarded_and_no_others(ended: Ended) -> None:
-    name = (Path(ended.outputs["train"]["model_run"]) / CHECKPOINTS).read_text()
+def test_the_checkpoints_of_this_run_are_discarded_and_no_others(ended: Ended) -> None:
     place = ended.pods.root.checkpoints / "small"
-    for directory in (name, "of-another-training"):
-        (place / directory).mkdir(parents=True)
-        (place / directory / "checkpoint-000000000001.tandem").write_text("x")
+    for run in (RUN, "another-run"):
+        (place / run / "0123").mkdir(parents=True)
+        (place / run / "0123" / "checkpoint-000000000001.tandem").write_text("x")
     assert ended.report() == 0
-    assert [path.name for path in place.iterdir()] == ["of-another-training"]
+    assert [path.name for path in place.iterdir()] == ["another-run"]
 
 
 def test_steps_that_ran_are_told_with_their_times(ended: Ended) -> None:

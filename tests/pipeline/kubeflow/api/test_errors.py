@@ -59,3 +59,18 @@ def test_a_token_that_the_server_repeats_is_left_out() -> None:
     error = of_answer("GET /x", 401, body("token abc.def is expired", 16), {}, secret="abc.def")
     assert "abc.def" not in str(error)
     assert "token *** is expired" in error.message
+
+
+def test_a_token_that_was_given_and_refused_is_told_so_and_how_to_make_one() -> None:
+    given = of_answer("GET /x", 401, "", {}, secret="abc.def")
+    assert given.message.endswith("Received: 401 for GET /x, the token was refused.")
+    assert "kubectl create token SERVICE_ACCOUNT" in given.hint
+    assert "was refused" not in of_answer("GET /x", 401, "", {}).message
+    # The redirect to a login page says nothing of the token.
+    assert "was refused" not in of_answer("GET /x", 302, "", {}, secret="abc.def").message
+    assert "was refused" not in of_answer("GET /x", 403, "", {}, secret="abc.def").message
+
+
+def test_a_sentence_of_the_server_ends_once() -> None:
+    error = of_answer("GET /x", 404, body("Run 7 not found.", 5), {})
+    assert error.message.endswith("Received: 404 for GET /x: Run 7 not found.")

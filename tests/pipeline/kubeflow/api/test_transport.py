@@ -148,3 +148,13 @@ def test_a_post_that_was_refused_as_too_many_is_repeated(server: Server, client:
     server.faults = [Fault("POST .*/experiments", 429, times=2)]
     client.call(client.experiments.experiment_service_create_experiment, {"display_name": "a"})
     assert len(server.state.experiments) == 1
+
+
+@pytest.mark.parametrize("address", ["http://absent.invalid:1", "http://127.0.0.1:1"])
+def test_an_address_without_a_server_is_told_with_its_parentheses(address: str) -> None:
+    transport = Transport(lambda: address, None, Policy(attempts=1, connect_timeout_seconds=2.0))
+    with pytest.raises(ApiError, match="KFP-300") as failed:
+        transport.request("GET", "/x")
+    message = failed.value.message
+    assert message.count("(") == message.count(")")
+    assert " at 0x" not in message

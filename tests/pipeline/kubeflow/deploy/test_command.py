@@ -12,6 +12,7 @@ from pathlib import Path
 import kfp_server_api as kfp
 import pytest
 
+from pipeline.kubeflow.spans import require_typed
 from tests.pipeline.kubeflow.api.server import Fault, Server
 from tests.pipeline.kubeflow.deploy.command import HEAVY, command, environment, tandem
 from tests.pipeline.kubeflow.deploy.running import detail, failed_training, leave, script
@@ -67,6 +68,18 @@ def test_a_refused_model_ends_with_3(server: Server, words, tmp_path: Path) -> N
     # The very same file is there once.
     assert len(server.state.versions) == 1
     assert "unchanged" in ended.out
+
+
+def test_a_model_that_the_gate_blessed_and_push_refused_is_told_with_the_reason(
+    server: Server, words, tmp_path: Path
+) -> None:
+    push = {"pushed": False, "reason": "version 3 with the same digest was denied"}
+    gate = [{"verdict": "pass", "rule": "auc >= 0.5"}]
+    server.state.advance = ends(server, "SUCCEEDED", DONE, status="not_blessed", gate=gate, push=push)
+    ended = tandem(tmp_path, *words)
+    assert ended.status == 3
+    assert "refused  version 3 with the same digest was denied; nothing was pushed\n" in ended.out
+    assert "did not bless" not in ended.out
 
 
 def test_a_failed_run_names_step_message_pod_and_next_command(server: Server, words, tmp_path: Path) -> None:
@@ -179,7 +192,8 @@ def test_the_token_is_sent_and_shows_nowhere(server: Server, words, tmp_path: Pa
         (["--host", "ftp://a"], "KFP-310"),
         (["--set", "name=other"], "KFP-322"),
         (["--package", "config.yaml"], "KFP-321"),
-        (["--package", "absent.yaml"], "CLI-002"),
+        (["--package", "absent.yaml"], "KFP-328"),
+        (["--package", "."], "KFP-328"),
         (["--token-file", "absent"], "KFP-311"),
     ],
 )
@@ -194,6 +208,50 @@ def test_a_span_that_the_pipeline_does_not_take_is_refused(words, package_file: 
     package_file.write_text(package_file.read_text().replace("span:", "other:"))
     ended = tandem(package_file.parent, *words, "--span", "5")
     assert (ended.status, ended.err.split()[0]) == (2, "KFP-323")
+
+
+@pytest.mark.parametrize(
+    ("span", "hint"),
+    [
+        ("latest", "Leave --span out"),
+        ("2026-13-01", "Leave --span out"),
+        ("2026-01-31 at three", "Leave --span out"),
+        ("", "Leave --span out"),
+        ("1969-12-31", "Leave --span out"),
+        ("[[ScheduledTime.2006-01-02]]", "kubeflow.schedule.span only"),
+        ("{{$.scheduledTime.strftime('%Y-%m-%d')}}", "kubeflow.schedule.span only"),
+    ],
+)
+def test_a_text_that_is_no_span_is_refused_before_anything_is_asked(
+    server: Server, words, tmp_path: Path, span: str, hint: str
+) -> None:
+    ended = tandem(tmp_path, *words, "--span", span)
+    assert (ended.status, ended.err.split()[0]) == (2, "KFP-110")
+    assert hint in ended.err
+    assert server.calls == []
+    assert not ended.modules & set(HEAVY)
+
+
+@pytest.mark.parametrize("span", ["7", "2026-01-31", "2026-01-31T03:00:00Z", "2026-01-31t03:00:00.5+09:00"])
+def test_numbers_dates_and_moments_are_spans(span: str) -> None:
+    require_typed(span)
+
+
+def test_a_span_for_data_without_spans_is_refused_before_anything_is_asked(
+    server: Server, words, tmp_path: Path
+) -> None:
+    for path in ("flights.csv", "{YYYY}-{MM}-{DD}.csv", "{SPAN:3}.csv"):
+        ended = tandem(tmp_path, *words, "--set", f"data.path='{path}'", "--span", "5", "--no-wait")
+        taken = "{" in path
+        assert ended.status == (0 if taken else 2), ended.err
+        assert ended.err.split()[:1] == ([] if taken else ["KFP-323"])
+        assert (server.calls != []) is taken
+
+
+def test_options_that_exclude_each_other_and_an_absent_file_have_a_hint(words, tmp_path: Path) -> None:
+    assert "Leave out all but one." in tandem(tmp_path, *words, "--no-run", "--no-wait").err
+    ended = tandem(tmp_path, *words, "--package", "absent.yaml")
+    assert f"`tandem compile {words[1]} -o absent.yaml`" in ended.err
 
 
 def test_a_page_at_the_address_is_told(server: Server, words, tmp_path: Path) -> None:

@@ -102,6 +102,36 @@ def test_a_refusal_is_told_where_the_root_has_the_summary(server, client, schedu
     assert found(client, tmp_path, None, NIGHTS[0] + 2 * HOUR) == []
 
 
+def test_a_model_that_push_refused_is_told_with_its_reason(server, client, scheduled, tmp_path) -> None:
+    run = tick(server.state, scheduled, NIGHTS[0])
+    directory = tmp_path / "runs" / f"20260201-030002-{run.run_id}"
+    directory.mkdir(parents=True)
+    summary = {
+        "status": "not_blessed",
+        "gate": [{"verdict": "pass"}],
+        "push": {"reason": "version 3 was denied"},
+    }
+    (directory / "summary.json").write_text(json.dumps(summary))
+    (event,), _ = look(client, config(), tmp_path, None, NIGHTS[0] + 2 * HOUR)
+    assert event.message == "Version 3 was denied"
+
+
+def test_an_end_that_has_come_is_told_beside_the_starts_before_it(
+    client: Client, scheduled, tmp_path: Path
+) -> None:
+    scheduled.trigger.cron_schedule.end_time = NIGHTS[1]
+    assert found(client, tmp_path, None, NIGHTS[1] - HOUR) == [("missed", "2026-02-01T03:00:00Z")]
+    told = found(client, tmp_path, None, NIGHTS[2])
+    starts = [("missed", "2026-02-01T03:00:00Z"), ("missed", "2026-02-02T03:00:00Z")]
+    assert told == [("missed", "ended-2026-02-02T03:00:00Z"), *starts]
+    events, _ = look(client, config(), tmp_path, None, NIGHTS[2])
+    assert events[0].code == "KFP-406"
+    assert "tandem schedule create" in events[0].message
+    # One that is paused was stopped before.
+    pause(client, "tandem-flights")
+    assert found(client, tmp_path, None, NIGHTS[2]) == []
+
+
 def test_a_pause_misses_nothing_and_no_schedule_is_told(
     server: Server, client: Client, tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ def test_create_diff_pause_resume_delete(server: Server, run) -> None:
     ended = run("diff")
     assert (ended.status, ended.out.splitlines()[0]) == (4, "schedules: 1 in the config, 0 on the cluster")
     assert "next  tandem schedule create" in ended.out
+    assert f"--host {server.url}\n" in ended.out
     ended = run("create")
     assert (ended.status, ended.out) == (0, "schedule tandem-flights: created; it starts runs\n")
     assert not ended.modules & set(HEAVY)
@@ -125,9 +126,10 @@ def test_check_says_only_what_the_config_asks_for(server: Server, run, receiver:
 @pytest.mark.parametrize(
     ("assignment", "code"),
     [
-        ("cron='99 3 * * *'", "KFP-401"),
-        ("start=soon", "KFP-403"),
-        ("span='[[Index]]'", "KFP-404"),
+        ("cron='99 3 * * *'", "CONFIG-004"),
+        ("start=soon", "CONFIG-004"),
+        ("span='[[Index]]'", "CONFIG-004"),
+        ("end='2026-01-31'", "KFP-403"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_asked(server: Server, run, assignment: str, code: str) -> None:
@@ -144,3 +146,47 @@ def test_create_survives_a_storm(server: Server, run) -> None:
     ]
     assert run("create").status == 0
     assert len(server.state.recurring_runs) == len(server.state.enabled()) == 1
+
+
+def test_the_next_command_names_the_same_config_and_cluster(
+    server: Server, run, config_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("secret")
+    words = ["--set", "kubeflow.schedule.max_concurrency=2", "--token-file", "token"]
+    same = f"{config_file} --set kubeflow.schedule.max_concurrency=2 --host {server.url} --token-file token"
+    assert f"next  tandem schedule create {same}\n" in run("diff", *words).out
+    for name in ("show", "pause", "resume"):
+        assert f"Make it with tandem schedule create {same}\n" in run(name, *words).err
+    server.state.pipelines.clear()
+    for name in ("create", "diff"):
+        ended = run(name, *words)
+        assert (ended.status, ended.err.split()[0]) == (2, "KFP-405")
+        assert f"Upload it first: tandem deploy {same} --no-run" in ended.err
+
+
+def test_a_schedule_that_has_ended_is_shown_told_and_not_resumed(server: Server, run) -> None:
+    later = (datetime.datetime.now(datetime.UTC) + DAY).isoformat()
+    run("create", "--set", f"kubeflow.schedule.end='{later}'")
+    (item,) = server.state.recurring_runs
+    assert run("show", "--json").json()[0]["ended"] is False
+    item.created_at = datetime.datetime.now(datetime.UTC) - 2 * DAY
+    item.trigger.cron_schedule.end_time = datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC)
+    (entry,) = run("show", "--json").json()
+    assert (entry["ended"], entry["next"]) == (True, [])
+    assert "  state        has ended at 2026-01-31T00:00:00Z, starts no more runs" in run("show").out
+    passed = ["--set", "kubeflow.schedule.end='2026-01-31'"]
+    ended = run("check", *passed)
+    assert (ended.status, ended.out.split()[:2]) == (4, ["missed", "ended-2026-01-31T00:00:00Z"])
+    assert run("check", *passed).out == "nothing new\n"
+    ended = run("resume", *passed)
+    assert (ended.status, ended.err.split()[0]) == (2, "KFP-403")
+    assert "in the past" in ended.err
+
+
+def test_options_of_check_that_are_wrong_are_named(run) -> None:
+    ended = run("check", "--since", "yesterday")
+    assert (ended.status, ended.err.split()[0]) == (2, "KFP-403")
+    assert "Expected --since as a moment" in ended.err
+    ended = run("check", "--webhook-file", "nofile")
+    assert (ended.status, ended.err.split()[0]) == (2, "KFP-331")
+    assert "Write the URL into nofile, or name another file with --webhook-file." in ended.err

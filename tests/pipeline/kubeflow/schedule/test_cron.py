@@ -125,8 +125,10 @@ def test_an_end_of_month_is_found_a_hundred_times() -> None:
         ("0 1.5 3 * * *", "'1.5' in field minute"),
         ("0 1/2/3 3 * * *", "'1/2/3' in field minute"),
         ("0 ٣ 3 * * *", "in field minute"),
-        ("0 0 3 30 2 *", "a day that no month has"),
-        ("0 0 3 31 4,6 *", "a day that no month has"),
+        ("0 0 3 30 2 *", "a day that does not come within five years"),
+        ("0 0 3 31 4,6 *", "a day that does not come within five years"),
+        # A leap day that is a Sunday: a day that a month has, but not soon.
+        ("0 0 3 29 2 */7", "a day that does not come within five years.*day of week"),
     ],
 )
 def test_what_the_backend_would_not_do_is_refused(text: str, told: str) -> None:

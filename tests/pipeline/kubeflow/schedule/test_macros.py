@@ -55,5 +55,6 @@ def test_a_time_of_another_zone_counts_in_utc() -> None:
     ],
 )
 def test_what_the_backend_would_leave_is_refused(span: str, told: str) -> None:
-    with pytest.raises(TandemError, match=rf"KFP-404.*{told}.*Use \[\[ScheduledTime"):
+    with pytest.raises(TandemError, match=rf"KFP-404.*{told}.*Use \[\[ScheduledTime") as refused:
         layout_of(span)
+    assert """--set "kubeflow.schedule.span='[[ScheduledTime.2006-01-02]]'\"""" in refused.value.hint

@@ -80,6 +80,7 @@ def test_secrets_and_places_must_exist(pipeline, run, tmp_path) -> None:
     assert run(pipeline).exit_status == 0
     assert "hdfs" in refused(run, pipeline, "KFP-203", pipeline_root="hdfs://a/b")
     assert "claim" in refused(run, pipeline, "KFP-203", volumes={"data": tmp_path / "none"})
+    assert "claim of this pipeline" in refused(run, pipeline, "KFP-203", volumes={"unknown": tmp_path})
 
 
 def test_a_command_that_this_machine_does_not_have_fails_its_task(pipeline, run) -> None:
