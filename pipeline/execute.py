@@ -18,7 +18,8 @@ from components.train.progress import shown_by
 from pipeline.config import Config, dump
 from pipeline.graph import build
 from pipeline.local import logs
-from pipeline.local.runner import Outcome, as_tandem_error, run_graph
+from pipeline.local.failures import as_tandem_error
+from pipeline.local.runner import Outcome, run_graph
 from pipeline.local.watcher import Watcher
 from pipeline.outcome import complete
 from pipeline.outcome import shown as outcome_view

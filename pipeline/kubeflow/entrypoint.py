@@ -141,10 +141,10 @@ def _recorded(
     record: Record,
 ) -> int:
     """Runs the step with its log, and records how it ended."""
+    from pipeline.local.failures import as_tandem_error
     from pipeline.local.interrupts import kept
     from pipeline.local.logs import to_file
     from pipeline.local.memory import PeakMemory
-    from pipeline.local.runner import as_tandem_error
 
     began, status = time.monotonic(), 0
     entry: Json = {"state": "ran", "outputs": context.outputs, "attempt_log": f"logs/{context.step}.log"}
@@ -198,7 +198,7 @@ def _execute(
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
     from tfx.utils import import_utils
 
-    from pipeline.local.runner import use_large_batches
+    from pipeline.local.batches import use_large_batches
 
     use_large_batches()
     file = Path(translated["outputs"]["outputFile"])

@@ -6,7 +6,7 @@ import dataclasses
 import time
 from collections.abc import Callable
 
-from absl import flags, logging
+from absl import logging
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata as tfx_metadata
 from tfx.orchestration.local import runner_utils
@@ -14,6 +14,8 @@ from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
 from pipeline.graph import Graph
 from pipeline.local import logs, metadata
+from pipeline.local.batches import use_large_batches
+from pipeline.local.failures import as_tandem_error
 from pipeline.local.interrupts import kept
 from pipeline.local.memory import PeakMemory
 from pipeline.local.watcher import State, Step, Watcher
@@ -21,8 +23,6 @@ from pipeline.root import Root
 from pipeline.runs.store import Run
 from trainer.errors import TandemError
 from trainer.faults import point
-
-INTERRUPTED = "RUN-006"
 
 
 @dataclasses.dataclass
@@ -118,29 +118,3 @@ def run_graph(
         watcher.step_finished(step)
         if outcome.error is not None:
             break
-
-
-def use_large_batches() -> None:
-    """Lets TFX read record batches of about 20 MiB instead of at most 1,000 rows, which halves Transform."""
-    flags.FLAGS(["tandem", "--tfxio_use_byte_size_batching"])
-
-
-def as_tandem_error(error: BaseException, step: str) -> TandemError:
-    """The error a user can act on inside of any exception, or one with the step's own code."""
-    if isinstance(error, KeyboardInterrupt):
-        return TandemError(
-            INTERRUPTED, f"Interrupted in step {step}; the steps before it are kept.", exit_status=130
-        )
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, TandemError):
-            return seen
-        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
-    # Beam hands on the trace of a worker as text: its last line says what went wrong.
-    told = lines[-1] if lines[0].startswith("Traceback") else lines[0]
-    return TandemError(
-        f"{step.upper()}-900",
-        f"Step {step} failed unexpectedly: {type(error).__name__}: {told[:500]}",
-        f"The log file of step {step} has the whole trace.",
-    )

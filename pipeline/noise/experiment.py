@@ -16,7 +16,8 @@ from pipeline import plan
 from pipeline.config import Config
 from pipeline.graph import build
 from pipeline.local import logs
-from pipeline.local.runner import Outcome, as_tandem_error, run_graph
+from pipeline.local.failures import as_tandem_error
+from pipeline.local.runner import Outcome, run_graph
 from pipeline.local.watcher import Watcher
 from pipeline.report import noise_page
 from pipeline.root import Root

@@ -6,12 +6,12 @@ import dataclasses
 import json
 
 import pytest
-from tests.kubernetes.schemas import validate
 
 from components.release.record import Release
 from components.serve import manifest
 from components.serve.settings import Settings, target
 from tests.components.serve.cluster import merge
+from tests.kubernetes.schemas import validate
 from trainer.errors import TandemError
 
 RELEASE = Release(

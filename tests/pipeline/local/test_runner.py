@@ -6,7 +6,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from pipeline.local.runner import as_tandem_error
+from pipeline.local.failures import as_tandem_error
 from trainer.errors import TandemError
 
 
