@@ -14,7 +14,7 @@ import pandas as pd
 from pipeline.config import load
 from pipeline.execute import Result, execute
 from pipeline.init import infer, to_yaml
-from pipeline.local.runner import INTERRUPTED
+from pipeline.local.failures import INTERRUPTED
 from pipeline.local.watcher import Watcher
 from pipeline.predict import predict
 from pipeline.root import Root
