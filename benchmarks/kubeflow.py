@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> list[Figure]:
             raise SystemExit("the config does not compile")
         size = file.stat().st_size
         here, seconds = timed_run(FLIGHTS, place / "run", given.set)
-        ways = {"simulate": (), "simulate, old backend": ("--backend", "old")}
+        ways: dict[str, tuple[str, ...]] = {"simulate": (), "simulate, old backend": ("--backend", "old")}
         if given.container:
             ways["simulate in containers"] = ("--container",)
         rows = {"tandem run": (here, seconds)}
