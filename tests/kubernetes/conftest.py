@@ -18,7 +18,6 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFESTS = ROOT / "kubernetes"
-GOLDEN = Path(__file__).parent / "golden"
 LOCKED_DOWN = ("run", "--rm", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--network", "none")
 
 
@@ -51,21 +50,6 @@ def render(kubectl: str) -> Callable[[str], str]:
 def documents(render: Callable[[str], str]) -> Callable[[str], list[dict[str, Any]]]:
     """Objects of a kustomization by its path below `kubernetes/`."""
     return lambda path: list(yaml.safe_load_all(render(path)))
-
-
-@pytest.fixture(scope="session")
-def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """Compares a text with `golden/NAME` of this folder, or writes it anew with `--update-golden`."""
-
-    def check(name: str, text: str) -> None:
-        path = GOLDEN / name
-        if request.config.getoption("update_golden"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        assert path.is_file(), f"no golden file {name}: run pytest --update-golden"
-        assert text == path.read_text(), f"{name} has changed: if it should, run pytest --update-golden"
-
-    return check
 
 
 @pytest.fixture(scope="session")

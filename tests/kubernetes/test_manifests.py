@@ -45,7 +45,7 @@ SERVICE = {
 def test_an_overlay_renders_to_its_golden_file(
     path: str, render: Callable[[str], str], golden: Callable[[str, str], None]
 ) -> None:
-    golden(path.removeprefix("overlays/").replace("/", "-") + ".yaml", render(path))
+    golden("kubernetes/" + path.removeprefix("overlays/").replace("/", "-") + ".yaml", render(path))
 
 
 @pytest.mark.parametrize("path", KUSTOMIZATIONS)

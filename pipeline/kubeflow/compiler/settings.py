@@ -12,10 +12,10 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from pipeline.config import Config
 from pipeline.config.kubeflow import Settings
 from pipeline.kubeflow.compiler.passes import containers, tasks
+from pipeline.kubeflow.webhook import URL_VARIABLE
 
 Json = dict[str, Any]
 
-URL_VARIABLE = "TANDEM_WEBHOOK_URL"
 # Each attempt would point a live service at the release again, and take it back again.
 _ONCE = frozenset({"serve"})
 # Root file systems may be read-only; with these kernels a model has the bits of one trained by `tandem run`.
