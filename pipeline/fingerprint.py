@@ -16,7 +16,7 @@ _PROJECT = Path(__file__).resolve().parent.parent
 # What every step of ours imports; stock steps do without.
 _SHARED = ("components/adapter.py", "trainer/errors.py", "trainer/faults.py", "trainer/storage.py")
 # What `import trainer.export` runs.
-_EXPORT = ("trainer/export", "trainer/data", "trainer/losses", "trainer/spec.py")
+_EXPORT = ("trainer/export", "trainer/data", "trainer/losses", "trainer/spec")
 
 SOURCES: dict[str, tuple[str, ...]] = {
     "ingest": (*_SHARED, "components/ingest"),
@@ -49,7 +49,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "components/evaluate/config.py",
         "components/evaluate/statistics.py",
         "trainer/data",
-        "trainer/spec.py",
+        "trainer/spec",
     ),
     "evaluate": ("components/evaluate",),
     "gate": (
