@@ -11,7 +11,7 @@ export UV_COMPILE_BYTECODE := 1
 export UV_PYTHON_DOWNLOADS := never
 export TF_CPP_MIN_LOG_LEVEL := 2
 
-.PHONY: install demo test soak lint format audit bench peers docs docs-full screenshot browser clean images engine manifests
+.PHONY: install demo demo-seq2seq test soak lint format audit bench peers docs docs-full screenshot browser clean images engine manifests
 
 install: .venv/.synced ## the environment, from uv.lock
 
@@ -26,6 +26,9 @@ $(UV):
 
 demo: install ## real flights to a gated, pushed model and a report
 	$(RUN)/tandem run $(EXAMPLE)/config.yaml
+
+demo-seq2seq: install ## spelled words to a gated, pushed model of how they are spoken
+	$(RUN)/tandem run examples/pronunciation/config.yaml
 
 test: install ## every test that is not a long sweep
 	$(RUN)/python -m pytest -m "not soak"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from benchmarks.record import Figure
+
+Found = TypeVar("Found")
 
 
 def run(module: str, arguments: Sequence[str]) -> tuple[Figure, ...]:
@@ -25,5 +28,14 @@ def apart(module: str, arguments: Sequence[str]) -> tuple[Figure, ...]:
     Raises:
         SystemExit: what the benchmark ended with.
     """
+    return apart_call(run, module, arguments)
+
+
+def apart_call(function: Callable[..., Found], *arguments: object) -> Found:
+    """Calls a function of a module in a new process; what it returns.
+
+    Raises:
+        SystemExit: what the function ended with.
+    """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(run, module, arguments).result()
+        return pool.submit(function, *arguments).result()

@@ -1,4 +1,4 @@
-"""Time of the demo: every row, from an installed environment, then once more with nothing changed.
+"""Time of a demo: every row, from an installed environment, then once more with nothing changed.
 
 python -m benchmarks.demo [CONFIG] [--set KEY=VALUE]
 """
@@ -17,8 +17,10 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.record import Figure
 
-FLIGHTS = Path(__file__).resolve().parent.parent / "examples" / "flights" / "config.yaml"
-MOST_SECONDS = 240.0
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+FLIGHTS, PRONUNCIATION = (EXAMPLES / name / "config.yaml" for name in ("flights", "pronunciation"))
+MOST_SECONDS = {FLIGHTS: 240.0, PRONUNCIATION: 480.0}
+"""Promises; other configs have none."""
 MOST_SECONDS_AGAIN = 20.0
 
 
@@ -61,7 +63,7 @@ def main(arguments: list[str] | None = None) -> list[Figure]:
     print(f"{'whole':<12} {seconds:8.1f} {1:6.0%} {'':>9} {again:7.1f}s")
     peak = max(step["peak_rss_bytes"] for step in first["steps"])
     return [
-        Figure("whole", seconds, "s", limit=MOST_SECONDS),
+        Figure("whole", seconds, "s", limit=MOST_SECONDS.get(given.config.resolve())),
         Figure("again, nothing changed", again, "s", limit=MOST_SECONDS_AGAIN),
         Figure("start and report", seconds - steps, "s"),
         *(Figure(step["name"], step["seconds"], "s") for step in first["steps"]),

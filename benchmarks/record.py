@@ -16,7 +16,7 @@ from benchmarks import machine
 STORED = Path(__file__).resolve().parent / "stored.json"
 NOISE = 0.2
 """Two runs differ by as much, relative, while nothing has changed."""
-MACHINE_UNITS = frozenset({"s", "ms", "rows/s", "examples/s", "GB/s", "GFLOP/s"})
+MACHINE_UNITS = frozenset({"s", "ms", "rows/s", "examples/s", "tokens/s", "words/s", "GB/s", "GFLOP/s"})
 """Units of what depends on the machine and its load: shown, but not what decides."""
 
 

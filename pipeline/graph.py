@@ -149,7 +149,7 @@ def components(
         statistics=statistics.outputs["statistics"],
         anomalies=validator.outputs["anomalies"],
         schema=schema.outputs["schema"],
-        check=text(config.check.model_dump(mode="json")),
+        check=text({**config.check.model_dump(mode="json"), "texts": plan.texts(config)}),
         label=label,
         time_column=config.data.time_column or "",
         previous_statistics=state.previous_statistics,
@@ -163,7 +163,7 @@ def components(
         tfx.components.Transform(
             examples=examples,
             schema=schema.outputs["schema"],
-            preprocessing_fn="transforms.tabular.preprocessing_fn",
+            preprocessing_fn=plan.preprocessing(config),
             custom_config={"plan": transform_plan},
             splits_config=tfx.proto.SplitsConfig(
                 analyze=["train"],
@@ -197,6 +197,7 @@ def components(
         name=config.name,
         registry_state=state.baseline,
         fingerprint=prints["baseline"],
+        **({"transform_graph": transform.outputs["transform_graph"]} if plan.is_sequence(config) else {}),
     ).with_id("baseline")
     score = Score(
         examples=examples,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
+
+from trainer.spec.sequence import SequenceTask
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -12,11 +14,22 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_STORAGE = {"categorical": "string", "numeric": "float", "timestamp": "int64"}
+_STORAGE = {"categorical": "string", "numeric": "float", "timestamp": "int64", "text": "text"}
+_UNITS = ("units", "vocabulary_size", "min_count", "max_length")
 
 
 def _plain(section: BaseModel) -> Json:
     return section.model_dump(mode="json")
+
+
+def is_sequence(config: Config) -> bool:
+    """Whether the task is one of sequences, which have units in place of features of a table."""
+    return config.task in get_args(SequenceTask)
+
+
+def preprocessing(config: Config) -> str:
+    """Path of the preprocessing function of the transform graph."""
+    return f"transforms.{'text' if is_sequence(config) else 'tabular'}.preprocessing_fn"
 
 
 def transform_plan(config: Config) -> Json:
@@ -26,7 +39,18 @@ def transform_plan(config: Config) -> Json:
         `task`, `label` (`column`, `classes`), `weight_column`, `features`, `crosses`, and of `model` which
         parts are on. Nothing else of the config is in it, so a change elsewhere leaves the transform step
         cached. Columns of transformed examples are in the order of its features, that of their names.
+        For a sequence task `task`, `label` (`column` and the fields of its units), `weight_column`,
+        `features`, and `shared`: whether source and target have one vocabulary.
     """
+    if is_sequence(config):
+        label, model = _plain(config.label), config.model.sequence
+        return {
+            "task": config.task,
+            "label": {name: label[name] for name in ("column", *_UNITS)},
+            "weight_column": config.data.weight_column,
+            "features": {name: _plain(feature) for name, feature in config.features.items()},
+            "shared": model is not None and model.shared_embeddings == "all",
+        }
     return {
         "task": config.task,
         "label": {"column": config.label.column, "classes": list(config.label.classes)},
@@ -57,9 +81,10 @@ def ingest_arguments(config: Config, folder: Path) -> Json:
 
     if config.data.prepare is not None:
         resolve_prepare(config.data.prepare, folder)
+    label = _plain(config.label)
     return {
         "data": _plain(config.data),
-        "label": _plain(config.label),
+        "label": {name: label[name] for name in ("column", "classes", "missing")},
         "task": config.task,
         "features": {name: {"kind": feature.kind} for name, feature in config.features.items()},
         "base_directory": str(folder.absolute()),
@@ -75,15 +100,17 @@ def schema_arguments(config: Config) -> Json:
 
 
 def columns(config: Config) -> dict[str, str]:
-    """Storage of every ingested column, `string`, `float` or `int64`, in name order.
+    """Storage of every ingested column, `string`, `text`, `float` or `int64`, in name order.
 
-    Features go by their kind, kept columns are text, the label is the index of its class or a number.
+    Features go by their kind, kept columns are strings, the label is the index of its class, a number, or a
+    text for a sequence task. A text is a string that no list of known values limits.
     """
     found = dict.fromkeys(config.data.keep, "string")
     found |= {name: _STORAGE[feature.kind] for name, feature in config.features.items()}
     if config.data.weight_column is not None:
         found[config.data.weight_column] = "float"
-    found[config.label.column] = "int64" if config.label.classes else "float"
+    number = "int64" if config.label.classes else "float"
+    found[config.label.column] = "text" if is_sequence(config) else number
     return dict(sorted(found.items()))
 
 
@@ -103,8 +130,16 @@ def evaluate_arguments(config: Config) -> Json:
     }
 
 
+def texts(config: Config) -> list[str]:
+    """Columns of text, in name order: distances of their values mean nothing."""
+    return [name for name, storage in columns(config).items() if storage == "text"]
+
+
 def slice_columns(config: Config) -> list[str]:
-    """Columns that the scored examples keep for slicing, each once, in order of use."""
+    """Columns that the scored examples keep for slicing, each once, in order of use.
+
+    All of them are ingested but `source_length`, which the step score makes for a sequence task.
+    """
     return list(dict.fromkeys(name for names in config.evaluate.slices for name in names))
 
 

@@ -23,6 +23,8 @@ from components.train.files import READING
 from trainer.errors import TandemError
 
 _BATCH_ROWS = 8192
+# A guess that keeps the scores of a beam in memory for any usual vocabulary.
+_TARGET_UNITS = 4096
 # A TFRecord frame: length and its checksum before the record, the record's checksum after it.
 _FRAME_HEAD, _FRAME_FOOT = 12, 4
 
@@ -172,6 +174,39 @@ def _serialized(
     return [frame[_FRAME_HEAD:-_FRAME_FOOT] for frame in encode(values, columns).to_pylist()]
 
 
+def _answer(signature: Any, serialized: list[bytes]) -> dict[str, Any]:
+    """Columns with the answers to requests; sequences are asked in smaller batches of like lengths."""
+    import tensorflow as tf
+
+    if "status" not in signature.structured_outputs:
+        return _outputs(signature(examples=tf.constant(serialized, tf.string)))
+    from components.score.sequences.answers import batches
+
+    order = batches([len(request) for request in serialized], _TARGET_UNITS)
+    parts = [
+        _sequences(signature(examples=tf.constant([serialized[row] for row in rows], tf.string)))
+        for rows in order or [np.zeros(0, np.int64)]
+    ]
+    places = np.argsort(np.concatenate([np.zeros(0, np.int64), *order]))
+    return {name: np.concatenate([part[name] for part in parts])[places] for name in parts[0]}
+
+
+def _sequences(answers: dict[str, Any]) -> dict[str, Any]:
+    def text(name: str) -> Any:
+        values = answers[name].numpy()
+        best = values[:, 0] if values.ndim > 1 else values
+        return np.array([value.decode("utf-8", "replace") for value in best], object)
+
+    if "texts" in answers:
+        score = answers["scores"].numpy()[:, 0]
+        return {"prediction": text("texts"), "score": score, "status": text("status")}
+    return {
+        "log_probability": answers["log_probabilities"].numpy()[:, 0],
+        "perplexity": answers["perplexities"].numpy()[:, 0],
+        "status": text("status"),
+    }
+
+
 def _outputs(answers: dict[str, Any]) -> dict[str, Any]:
     columns = {}
     if "predictions" in answers:
@@ -194,7 +229,10 @@ def predict(model: Path, file: Path, output: IO[bytes]) -> int:
         model: a pushed version or the directory above it.
         file: CSV or Parquet with at least the feature columns; others are kept as they are.
         output: where the CSV goes. Binary tasks add `probability`, multiclass `predicted_class` and its
-            `probability`, regression `prediction`; with `model_` before it where the file has that column.
+            `probability`, regression `prediction`, seq2seq the best `prediction` with its `score` and a
+            `status`, language_model `log_probability`, `perplexity` and `status`; with `model_` before it
+            where the file has that column. The status is `ok`, `empty`, `unknown` (units that the model does
+            not know) or `truncated` (answered for the beginning of the text).
 
     Returns:
         Number of rows.
@@ -229,7 +267,7 @@ def predict(model: Path, file: Path, output: IO[bytes]) -> int:
                 exit_status=2,
             )
         serialized = _serialized(batch, columns, nulls, rows + 1)
-        added = _outputs(signature(examples=tf.constant(serialized, tf.string)))
+        added = _answer(signature, serialized)
         table = pa.Table.from_batches([batch])
         for name, column in added.items():
             table = table.append_column(_free(name, batch.schema.names), pa.array(column))

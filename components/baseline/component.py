@@ -22,19 +22,24 @@ class BaselineSpec(ComponentSpec):
         "registry_state": ExecutionParameter(type=str, optional=True),
         "fingerprint": ExecutionParameter(type=str, optional=True),
     }
-    INPUTS: ClassVar = {"model_run": ChannelParameter(type=standard_artifacts.ModelRun)}
+    INPUTS: ClassVar = {
+        "model_run": ChannelParameter(type=standard_artifacts.ModelRun),
+        "transform_graph": ChannelParameter(type=standard_artifacts.TransformGraph, optional=True),
+    }
     OUTPUTS: ClassVar = {"baseline_model": ChannelParameter(type=standard_artifacts.Model)}
 
 
 class Baseline(Component):
-    """Copies the newest blessed model, or exports the constant prediction where there is none.
+    """Copies the newest blessed model, or exports the prior where there is none: a constant prediction.
 
     The output carries the integer properties `is_prior` (0 or 1) and `version` (of the blessed model,
     compared with or not; 0 for none), and the texts `model_digest`, `unreadable` and `incomparable` (why the
     model that the registry names cannot be read, or not be compared with the candidate; empty if it can).
+    Of sequence tasks the prior lies in the directory `prior` of the output as well.
 
     Args:
-        model_run: channel with the training summary (feature specification, label statistics).
+        model_run: channel with the training summary (feature specification, label statistics or prior).
+        transform_graph: channel with the transform graph, needed for sequence tasks alone. Defaults to none.
         serving_root: directory of all served models.
         registry_root: directory of all registries.
         name: name of the served model.

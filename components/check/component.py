@@ -42,7 +42,7 @@ class Check(Component):
         statistics: channel with the statistics of the ingested examples.
         anomalies: channel with the anomalies found by ExampleValidator.
         schema: channel with the schema that they were found with.
-        check: JSON of the `check` section of the configuration.
+        check: JSON of the `check` section of the configuration, and `texts`, the columns of text.
         label: label column.
         time_column: column with the time of a row; empty for none.
         previous_statistics: statistics directory of the span before; empty for none.

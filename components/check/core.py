@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
@@ -38,9 +38,9 @@ def _anomalies(split: str, anomalies: anomalies_pb2.Anomalies) -> Iterable[dict[
 
 
 def _compare(
-    kind: str, old: Statistics, new: Statistics, limit: float | None, time_column: str
+    kind: str, old: Statistics, new: Statistics, limit: float | None, passed: Collection[str]
 ) -> Iterable[dict[str, Any]]:
-    found = [distance for distance in distances(old, new) if distance.column != time_column]
+    found = [distance for distance in distances(old, new) if distance.column not in passed]
     for distance in sorted(found, key=lambda item: (-item.value, item.column)):
         verdict = "reported" if limit is None else "fail" if distance.value > limit else "pass"
         yield {
@@ -67,7 +67,8 @@ def examine(
         anomalies: of the stock ExampleValidator, by split.
         statistics: of the stock StatisticsGen, by split; `train` and `eval` are needed.
         previous: statistics of the `train` split of the span before, or `None`.
-        check: the `check` section of the configuration.
+        check: the `check` section of the configuration, and `texts`, columns of text, which differ from row
+            to row: there is no drift of them. Defaults to none.
         label: label column; it must vary in the `train` split.
         time_column: column with the time of a row, which is no drift or skew when it goes on. Defaults to
             `""`: none.
@@ -95,12 +96,13 @@ def examine(
             "When training stops, and a calibration, are a matter of chance"
         )
     drift: list[dict[str, Any]] = []
+    passed = {time_column, *check.get("texts", ())}
     if "train" in statistics and "eval" in statistics:
         limit = check["drift"]["skew"]
-        drift += _compare("skew", statistics["train"], statistics["eval"], limit, time_column)
+        drift += _compare("skew", statistics["train"], statistics["eval"], limit, passed)
     if "train" in statistics and previous is not None:
         limit = check["drift"]["drift"]
-        drift += _compare("drift", previous, statistics["train"], limit, time_column)
+        drift += _compare("drift", previous, statistics["train"], limit, passed)
     errors += [
         f"column '{entry['column']}': {entry['kind']} {entry['value']:.3f} ({entry['measure']}) is above "
         f"the limit {entry['limit']:g}"
@@ -109,7 +111,7 @@ def examine(
     ]
     if check["breaks"] and "train" in statistics and "eval" in statistics and previous is not None:
         splits = statistics["train"], statistics["eval"]
-        errors += _broken(previous, splits, check, label, time_column)
+        errors += _broken(previous, splits, check, label, passed)
     if "train" in statistics:
         errors += _constant_label(statistics["train"], label)
         warnings += [
@@ -125,28 +127,29 @@ def _broken(
     splits: tuple[Statistics, Statistics],
     check: Mapping[str, Any],
     label: str,
-    time_column: str,
+    passed: Collection[str],
 ) -> Iterable[str]:
     train = splits[0]
     for name, share, edge in strays(previous, train, check["outlier_iqr"], label):
-        if name != time_column:
+        if name not in passed:
             yield (
                 f"column '{name}': {share:.0%} of the numbers lie at {edge:g} and further out, far beyond "
                 "all that the run before had; is the unit another one?"
             )
     for name, values in stuck(previous, train):
-        if name not in (label, time_column):
+        if name != label and name not in passed:
             yield (
                 f"column '{name}' has few values only, {', '.join(values[:3])}{', ...' * (len(values) > 3)}; "
                 f"none had 1/{2 * len(values)} of the rows before"
             )
     for name, share in strangers(previous, train, check["min_domain_mass"]):
-        yield (
-            f"column '{name}': {share:.0%} of the rows have frequent texts that the run before did not have; "
-            f"expected at most {1 - check['min_domain_mass']:.0%}"
-        )
+        if name not in passed:
+            yield (
+                f"column '{name}': {share:.0%} of the rows have frequent texts that the run before did not "
+                f"have; expected at most {1 - check['min_domain_mass']:.0%}"
+            )
     for name in copies(previous, splits, label):
-        if name != time_column:
+        if name not in passed:
             yield f"column '{name}' has become a copy of the label '{label}', which no served row can have"
 
 

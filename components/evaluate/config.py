@@ -9,6 +9,10 @@ from tensorflow_model_analysis.proto import config_pb2
 
 CANDIDATE = "candidate"
 BASELINE = "baseline"
+REFERENCES = "references:count"
+"""Column of scored sequences that stands where other tasks have the label: their vectors tell it all."""
+
+SEQUENCE_TASKS = ("seq2seq", "language_model")
 
 
 def prediction_key(model: str) -> str:
@@ -26,8 +30,8 @@ def eval_config(
     """Metrics of both models, overall and by slice.
 
     Args:
-        task: `binary`, `multiclass` or `regression`.
-        label: name of the label column.
+        task: `binary`, `multiclass`, `regression`, `seq2seq` or `language_model`.
+        label: name of the label column; sequences have `REFERENCES` in its place.
         slices: column names of each slicing; overall metrics are always there.
         weight_column: name of the weight column. Defaults to `None`: every row counts 1.
         confidence_intervals: 95% Poisson bootstrap intervals. Defaults to `False`.
@@ -38,7 +42,7 @@ def eval_config(
     models = [
         tfma.ModelSpec(
             name=name,
-            label_key=label,
+            label_key=REFERENCES if task in SEQUENCE_TASKS else label,
             prediction_key=prediction_key(name),
             example_weight_key=weight_column or "",
             is_baseline=name == BASELINE,

@@ -2,13 +2,18 @@
 
 `add` takes whole batches; `metrics` turns a sum into values. Curves (`auc`, `pr_auc`) and the expected
 calibration error come from fixed histograms of the predictions with `BINS` bins, so they are exact up to
-ties inside a bin of width `1 / BINS`; everything else is exact in float64.
+ties inside a bin of width `1 / BINS`; everything else is exact in float64. Those of sequences are in
+`components.evaluate.sequences`.
 """
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
+
+from components.evaluate.sequences import LanguageModel, Seq2Seq
 
 Array = NDArray[np.float64]
 
@@ -23,6 +28,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
     "multiclass": ("log_loss", "accuracy", "calibration", "mean_prediction", "example_count"),
     "regression": ("rmse", "mae", "bias_ratio", "mean_label", "mean_prediction", "example_count"),
+    "seq2seq": ("wer", "per", "exact_match", "bleu", "chrf", "length_ratio", "example_count"),
+    "language_model": ("perplexity", "bits_per_unit", "example_count"),
 }  # fmt: skip
 
 
@@ -148,8 +155,12 @@ class Regression:
         }
 
 
-TASKS: dict[str, type[Binary] | type[Multiclass] | type[Regression]] = {
+Task: TypeAlias = type[Binary] | type[Multiclass] | type[Regression] | type[Seq2Seq] | type[LanguageModel]
+
+TASKS: dict[str, Task] = {
     "binary": Binary,
     "multiclass": Multiclass,
     "regression": Regression,
+    "seq2seq": Seq2Seq,
+    "language_model": LanguageModel,
 }

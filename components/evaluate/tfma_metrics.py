@@ -22,7 +22,7 @@ class TaskMetrics(metric_types.Metric):
     """Every metric of `statistics.NAMES[task]` for each model.
 
     Args:
-        task: `binary`, `multiclass` or `regression`.
+        task: a key of `statistics.TASKS`.
         name: name of the metric configuration. Defaults to `"task_metrics"`.
     """
 

@@ -109,7 +109,7 @@ def decide(
     if baseline_problem:
         baseline = _Compared({}, "fail", baseline_problem)
     elif baseline_is_prior:
-        baseline = _Compared({}, "skipped", "no model is blessed yet; the constant prediction stands in")
+        baseline = _Compared({}, "skipped", "no model is blessed yet; the prior stands in")
     elif candidate_is_baseline:
         baseline = _Compared({}, "skipped", "the candidate is the blessed model itself")
     compared = {"baseline": baseline, "prior": _Compared(_prior_blocks(metrics, baseline_is_prior))}

@@ -67,7 +67,7 @@ class Executor(BaseExecutor):
             baseline_is_prior=is_prior,
             baseline_problem=baseline_problem,
             candidate_is_baseline=bool(digest) and baseline_digest == digest,
-            extra={"churn": score.get("churn")},
+            extra={"churn": score.get("churn"), **_quantisation(score)},
             problems=problems,
         )
         about = {
@@ -96,6 +96,13 @@ def _gather(problems: list[str], what: str, get: Callable[[], Any]) -> Any:
         logging.exception("The gate could not read %s.", what)
         problems.append(f"{what} cannot be read: {type(error).__name__}: {error}")
         return None
+
+
+def _quantisation(score: Mapping[str, Any]) -> dict[str, Any]:
+    """What int8 weights changed, where the candidate has them: `int8_wer_change` and the like."""
+    found = score.get("quantisation")
+    changes = found.get("changes") if isinstance(found, Mapping) else None
+    return dict(changes) if isinstance(changes, Mapping) else {}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -17,6 +17,13 @@ METRICS: dict[str, Direction] = {
     "brier": "lower",
     "rmse": "lower",
     "mae": "lower",
+    "wer": "lower",
+    "per": "lower",
+    "exact_match": "higher",
+    "bleu": "higher",
+    "chrf": "higher",
+    "perplexity": "lower",
+    "bits_per_unit": "lower",
     "latency_p50_ms": "lower",
     "latency_p99_ms": "lower",
     "calibration": None,
@@ -25,6 +32,13 @@ METRICS: dict[str, Direction] = {
     "example_count": None,
     "mean_label": None,
     "mean_prediction": None,
+    "length_ratio": None,
+    "int8_wer_change": None,
+    "int8_per_change": None,
+    "int8_bleu_change": None,
+    "int8_perplexity_change": None,
+    "int8_size_ratio": None,
+    "int8_speed_ratio": None,
 }
 """Which values of a metric are better; none has no better side and is held by `min` and `max` alone."""
 

@@ -40,7 +40,7 @@ class Ingest(base_beam_component.BaseBeamComponent):
     Args:
         data: JSON of the data section of the config.
         label: JSON of the label section.
-        task: `binary`, `multiclass` or `regression`.
+        task: `binary`, `multiclass`, `regression`, `seq2seq` or `language_model`.
         features: JSON of the feature sections by column.
         base_directory: directory of the config file, to which paths are relative.
         input_fingerprint: digest of the input, from `fingerprint.fingerprint`.

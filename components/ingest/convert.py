@@ -76,15 +76,17 @@ def _shown(scalar: Any) -> str:
 
 
 def label_column(array: Any, plan: Plan, null_values: tuple[str, ...]) -> tuple[Any, parsing.Mask]:
-    """The label as class index or number, and the mask of values that are neither known nor missing."""
+    """The label as class index, number or text, and the mask of values that are neither known nor missing."""
+    if plan.label in plan.texts:
+        return parsing.to_utf8(array, null_values, plan.label)
     if plan.classes:
         return parsing.to_index(array, plan.classes, null_values, plan.label)
     return parsing.to_float(array, null_values, plan.label)
 
 
 def null_values_of(source: Source, plan: Plan) -> tuple[str, ...]:
-    """The texts that mean missing in a file: those of the config in CSV, none in typed formats."""
-    return plan.null_values if source.format == "csv" else ()
+    """The texts that mean missing in a file: those of the config in plain text, none in typed formats."""
+    return plan.null_values if source.format in ("csv", "lines") else ()
 
 
 def _hashes(rows: Rows, plan: Plan) -> Hashes | None:
@@ -108,16 +110,19 @@ def _hashes(rows: Rows, plan: Plan) -> Hashes | None:
 def _typed(
     rows: Rows, plan: Plan, nulls: tuple[str, ...], faults: _Faults
 ) -> tuple[dict[str, Any], parsing.Mask]:
-    """The columns to write, and the mask of rows whose label is missing."""
+    """The columns to write, and the mask of rows whose label is missing, or a text that it belongs to."""
     result: dict[str, Any] = {}
     unlabelled = faults.bad.copy()
     for name, storage in plan.storage.items():
         array = rows.columns[name]
-        expected = _EXPECTED[storage]
+        expected = "text in UTF-8" if name in plan.texts else _EXPECTED[storage]
         if name == plan.label:
             result[name], bad = label_column(array, plan, nulls)
             expected = f"one of the classes {list(plan.classes)[:10]}" if plan.classes else expected
-            unlabelled = pc.is_null(result[name]).to_numpy(zero_copy_only=False) & ~bad
+            unlabelled |= pc.is_null(result[name]).to_numpy(zero_copy_only=False) & ~bad
+        elif name in plan.texts:
+            result[name], bad = parsing.to_utf8(array, nulls, name)
+            unlabelled |= pc.is_null(result[name]).to_numpy(zero_copy_only=False) & ~bad
         elif storage == "float":
             result[name], bad = parsing.to_float(array, nulls, name)
             if name == plan.weight:
@@ -148,11 +153,13 @@ def convert(rows: Rows, source: Source, plan: Plan) -> Converted:
         faults.add(bad | pc.is_null(seconds).to_numpy(zero_copy_only=False), plan.time, _EXPECTED["int64"])
         times = seconds.fill_null(0).to_numpy(zero_copy_only=False)
     if plan.label_missing == "error" and unlabelled.any():
-        line = int(rows.lines[np.flatnonzero(unlabelled)[0]])
+        row = int(np.flatnonzero(unlabelled)[0])
+        names = (plan.label, *plan.texts)
+        absent = next((name for name in names if not columns[name][row].is_valid), plan.label)
         raise data_error(
             "INGEST-012",
-            f"expected a label in every row. Received: file={source.name}, record={line}, "
-            f"column `{plan.label}` is missing.",
+            f"expected a label in every row. Received: file={source.name}, record={int(rows.lines[row])}, "
+            f"column `{absent}` is missing.",
             "Set `label.missing` to `drop` to leave such rows out.",
         )
     splits = assign(plan.rule, len(rows.lines), _hashes(rows, plan), times, source.split)

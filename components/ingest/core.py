@@ -194,7 +194,7 @@ def ingest(
     Args:
         data: the data section of the config.
         label: the label section.
-        task: `binary`, `multiclass` or `regression`.
+        task: `binary`, `multiclass`, `regression`, `seq2seq` or `language_model`.
         features: the feature sections by column.
         base_directory: directory of the config file, to which paths are relative.
         output_directory: where to write; absent or empty.

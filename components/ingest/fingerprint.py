@@ -11,7 +11,7 @@ from typing import Any
 
 from components.ingest.inputs import select
 from components.ingest.prepare import inputs, split_reference
-from components.ingest.sources import relative_name
+from components.ingest.sources import Source, relative_name
 from trainer.storage import sha256_file
 
 
@@ -25,6 +25,12 @@ def _entry(path: Path, base: Path, **more: Any) -> dict[str, Any]:
     status = path.stat()
     content = _content(path, status.st_size, status.st_mtime_ns)
     return {"name": relative_name(path, base), "size": status.st_size, "sha256": content, **more}
+
+
+def _entries(source: Source, base: Path) -> list[dict[str, Any]]:
+    if source.parts:
+        return [_entry(path, base, column=column, split=source.split) for column, path in source.parts]
+    return [_entry(source.path, base, split=source.split)]
 
 
 def fingerprint(data: Mapping[str, Any], base_directory: Path) -> str:
@@ -51,7 +57,5 @@ def fingerprint(data: Mapping[str, Any], base_directory: Path) -> str:
     else:
         selected = select(data, base_directory)
         value["spans"] = [selected.resolved.spans, selected.resolved.version]
-        value["files"] = [
-            _entry(source.path, base_directory, split=source.split) for source in selected.sources
-        ]
+        value["files"] = [entry for source in selected.sources for entry in _entries(source, base_directory)]
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

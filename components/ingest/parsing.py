@@ -95,6 +95,13 @@ def to_text(array: Any, null_values: Sequence[str], column: str) -> Any:
     return _without_nulls(array.cast(pa.binary()), null_values)
 
 
+def to_utf8(array: Any, null_values: Sequence[str], column: str) -> tuple[Any, Mask]:
+    """A column as `to_text` gives it, and the mask of values that are not UTF-8."""
+    text = to_text(array, null_values, column)
+    decoded, bad = _cast(text, pa.string())
+    return decoded.cast(pa.binary()), bad
+
+
 def _castable(values: Any, kind: Any) -> Mask:
     """Which of `values` Arrow can cast to `kind`, by halving: few failures cost few casts."""
     good = np.ones(len(values), np.bool_)

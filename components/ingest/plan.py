@@ -11,7 +11,8 @@ import pyarrow as pa
 from components.ingest.parsing import to_epoch_seconds
 from components.ingest.problems import data_error
 
-STORAGE_OF_KIND = {"categorical": "bytes", "numeric": "float", "timestamp": "int64"}
+STORAGE_OF_KIND = {"categorical": "bytes", "numeric": "float", "timestamp": "int64", "text": "bytes"}
+_TEXT_TASKS = ("seq2seq", "language_model")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,13 +60,14 @@ class Plan:
     Args:
         storage: output column to `bytes`, `float` or `int64`, in name order.
         label: label column.
-        classes: label texts by index; empty for regression.
+        classes: label texts by index; empty for regression and for a text.
         label_missing: `drop` or `error`.
         weight: weight column, if any.
         time: column with the time of a row, only if the split needs it.
         delimiter: of CSV files.
         null_values: CSV texts that mean a missing value.
         rule: the split rule.
+        texts: columns of text, the label of a sequence task among them. Defaults to `()`.
     """
 
     storage: dict[str, str]
@@ -77,6 +79,7 @@ class Plan:
     delimiter: str
     null_values: tuple[str, ...]
     rule: SplitRule
+    texts: tuple[str, ...] = ()
 
     @property
     def whole_row(self) -> bool:
@@ -160,13 +163,17 @@ def make_plan(
     storage |= {name: STORAGE_OF_KIND[feature["kind"]] for name, feature in features.items()}
     if data["weight_column"]:
         storage[data["weight_column"]] = "float"
-    if (task != "regression") != bool(label["classes"]):
+    texts = [name for name, feature in features.items() if feature["kind"] == "text"]
+    if (task in ("binary", "multiclass")) != bool(label["classes"]):
         raise data_error(
             "INGEST-001",
-            "expected label classes for binary and multiclass tasks and none for regression. "
+            "expected label classes for binary and multiclass tasks and none for others. "
             f"Received: task={task!r}, label.classes={label['classes']!r}.",
         )
     storage[label["column"]] = "int64" if label["classes"] else "float"
+    if task in _TEXT_TASKS:
+        storage[label["column"]] = "bytes"
+        texts.append(label["column"])
     rule = split_rule(data)
     return Plan(
         storage=dict(sorted(storage.items())),
@@ -178,4 +185,5 @@ def make_plan(
         delimiter=data["delimiter"],
         null_values=tuple(data["null_values"]),
         rule=rule,
+        texts=tuple(texts),
     )

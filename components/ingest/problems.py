@@ -28,6 +28,7 @@ CODES: Final[dict[str, str]] = {
     "INGEST-017": "a split has no rows: `train`, `eval`, or a `validation` with a time or files of its own",
     "INGEST-018": "a CSV row is too long or a quote is never closed",
     "INGEST-019": "the output directory already has files",
+    "INGEST-020": "files of parallel lines do not belong together",
 }
 
 

@@ -19,6 +19,7 @@ from components.ingest.binary_readers import count_records, parquet_rows, read_p
 from components.ingest.convert import convert, label_column, null_values_of
 from components.ingest.csv_reader import read_csv
 from components.ingest.encoding import encode
+from components.ingest.line_reader import read_lines
 from components.ingest.plan import Plan
 from components.ingest.rows import Rows
 from components.ingest.sources import Source
@@ -73,6 +74,8 @@ def read(source: Source, plan: Plan, columns: tuple[str, ...], whole_row: bool) 
         return read_parquet(source, columns, whole_row)
     if source.format == "tfrecord":
         return read_tfrecord(source, columns)
+    if source.format == "lines":
+        return read_lines(source, columns, whole_row)
     return read_csv(source, columns, plan.delimiter, whole_row)
 
 

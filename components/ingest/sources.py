@@ -34,14 +34,16 @@ class Source:
     Args:
         path: where it is.
         name: how reports and errors call it, relative to the config where possible.
-        format: `csv`, `parquet` or `tfrecord`.
+        format: `csv`, `parquet`, `tfrecord` or `lines`.
         split: the split it belongs to, if the split is by files.
+        parts: of parallel lines, column and file of each; `path` is the first of them.
     """
 
     path: Path
     name: str
     format: str
     split: str | None = None
+    parts: tuple[tuple[str, Path], ...] = ()
 
 
 def _unpacked_name(path: Path) -> str:

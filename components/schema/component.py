@@ -33,7 +33,7 @@ class Schema(Component):
 
     Args:
         statistics: channel with the statistics of the ingested examples.
-        columns: JSON object, storage type (`string`, `float`, `int64`) by column.
+        columns: JSON object, storage type (`string`, `text`, `float`, `int64`) by column.
         label: label column.
         check: JSON of `min_domain_mass` and `max_missing_increase`, see `infer`.
         directory: where versions are kept.

@@ -18,7 +18,12 @@ from trainer.storage import sha256_file, write_atomic
 
 _FILE = "schema.pbtxt"
 _INFERRED = "inferred.sha256"
-_TYPES = {"string": schema_pb2.BYTES, "float": schema_pb2.FLOAT, "int64": schema_pb2.INT}
+_TYPES = {
+    "string": schema_pb2.BYTES,
+    "text": schema_pb2.BYTES,
+    "float": schema_pb2.FLOAT,
+    "int64": schema_pb2.INT,
+}
 
 
 def infer(
@@ -30,12 +35,13 @@ def infer(
 ) -> schema_pb2.Schema:
     """Schema of `columns`, from the statistics of the training split.
 
-    A domain of text values admits `1 - min_domain_mass` of unseen rows; a column may be missing as often
+    A domain of strings admits `1 - min_domain_mass` of unseen rows; a column may be missing as often
     as in training plus `max_missing_increase`; columns without any value keep their configured type.
 
     Args:
         statistics: of the training split.
-        columns: storage type by name: `string`, `float` or `int64`.
+        columns: storage type by name: `string`, `text`, `float` or `int64`. A text has no domain: another
+            one is no anomaly.
         label: a column that is never missing.
         min_domain_mass: share in `(0, 1]`.
         max_missing_increase: share in `[0, 1]`.
@@ -52,7 +58,6 @@ def infer(
     }
     rows = max((dataset.num_examples for dataset in statistics.datasets), default=0)
     schema = schema_pb2.Schema()
-    schema.string_domain.extend(inferred.string_domain)
     for name, storage in columns.items():
         feature = schema.feature.add()
         if name in known:
@@ -61,6 +66,8 @@ def infer(
         feature.type = _TYPES[storage]
         feature.ClearField("presence")
         feature.ClearField("value_count")
+        if storage == "text":
+            feature.ClearField("domain_info")
         present = counts[name].WhichOneof("stats") if name in counts else None
         common = getattr(counts[name], present).common_stats if present else None
         share = common.num_non_missing / rows if common and rows else 0.0
@@ -72,6 +79,9 @@ def infer(
             feature.distribution_constraints.min_domain_mass = min_domain_mass
         else:
             feature.ClearField("distribution_constraints")
+    texts = {name for name, storage in columns.items() if storage == "text"}
+    used = {feature.domain for feature in schema.feature}
+    schema.string_domain.extend(d for d in inferred.string_domain if d.name in used or d.name not in texts)
     return schema
 
 

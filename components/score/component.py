@@ -40,8 +40,8 @@ class Score(Component):
         examples: channel with the ingested examples.
         model: channel with the candidate.
         baseline_model: channel with the baseline.
-        model_run: channel with the training summary (label statistics).
-        task: `binary`, `multiclass` or `regression`.
+        model_run: channel with the training summary (label statistics, or the specification of sequences).
+        task: `binary`, `multiclass`, `regression`, `seq2seq` or `language_model`.
         label: label column.
         columns: JSON list of the columns used by slices.
         weight_column: column with the weight of a row; empty for none.

@@ -37,7 +37,7 @@ class TrainSpec(ComponentSpec):
 
 
 class Train(Component):
-    """Trains a Wide & Deep model and exports it with the transform inside.
+    """Trains a model for the task of the plan and exports it with the transform inside.
 
     Args:
         examples: channel with the raw examples, of which some are recorded as requests.

@@ -12,14 +12,14 @@ from tfx.utils import path_utils
 
 from components.adapter import Artifacts, directory, split_files
 from components.adapter import Executor as BaseExecutor
-from components.train.files import CHECKPOINTS, READING
+from components.train import features
+from components.train.files import CHECKPOINTS, READING, SPEC
 from components.train.origin import resolve
 from components.train.progress import current
 from trainer.data.records import serialized_examples
 from trainer.loop import RunSpec, run
-from trainer.spec import FeatureSpec, ModelSpec, TrainSpec
+from trainer.spec import ModelSpec, TrainSpec
 from trainer.storage import write_atomic, write_json
-from transforms.tabular import encodings, feature_spec, vocabularies
 
 
 class Executor(BaseExecutor):
@@ -29,29 +29,24 @@ class Executor(BaseExecutor):
         """Trains, or goes on from the checkpoints of a training that was interrupted."""
         transformed = directory(inputs, "transformed_examples")
         graph = directory(inputs, "transform_graph")
-        features = feature_spec(str(graph), json.loads(properties["plan"]))
-        learned = features["vocabulary_files"]
-        known = vocabularies(str(graph)) if learned else {}
         checkpoints = _checkpoint_directory(properties, str(transformed))
-        run(
-            RunSpec(
-                features=FeatureSpec.from_json(features),
-                model=ModelSpec.from_json(json.loads(properties["model_config"])),
-                train=TrainSpec.from_json(json.loads(properties["train"])),
-                train_files=tuple(split_files(transformed, "train")),
-                validation_files=_with_examples(split_files(transformed, "validation")),
-                eval_raw_files=tuple(split_files(directory(inputs, "examples"), "eval")),
-                recorded_requests=int(properties["recorded_requests"]),
-                transform_graph_dir=str(graph),
-                checkpoint_dir=str(checkpoints),
-                output_dir=str(directory(outputs, "model")),
-                run_dir=str(directory(outputs, "model_run")),
-                tokens={name: tuple(known.get(name, ())) for name in learned},
-                encodings=encodings(properties["plan"]),
-                warm_start_from=resolve(properties.get("warm_start_from") or ""),
-            ),
-            current(),
+        spec = RunSpec(
+            **features.resolve(str(graph), properties["plan"]),
+            model=ModelSpec.from_json(json.loads(properties["model_config"])),
+            train=TrainSpec.from_json(json.loads(properties["train"])),
+            train_files=tuple(split_files(transformed, "train")),
+            validation_files=_with_examples(split_files(transformed, "validation")),
+            eval_raw_files=tuple(split_files(directory(inputs, "examples"), "eval")),
+            recorded_requests=int(properties["recorded_requests"]),
+            transform_graph_dir=str(graph),
+            checkpoint_dir=str(checkpoints),
+            output_dir=str(directory(outputs, "model")),
+            run_dir=str(directory(outputs, "model_run")),
+            warm_start_from=resolve(properties.get("warm_start_from") or ""),
         )
+        # Whoever watches the checkpoints of a training that runs learns from this what they are of.
+        write_json(checkpoints / SPEC, spec.to_json())
+        run(spec, current())
         model = path_utils.serving_model_dir(str(directory(outputs, "model")))
         write_json(Path(model) / READING, json.loads(properties["reading"]))
         write_atomic(directory(outputs, "model_run") / CHECKPOINTS, checkpoints.name)

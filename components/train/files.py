@@ -7,3 +7,6 @@ READING = "assets.extra/reading.json"
 
 CHECKPOINTS = "checkpoints.txt"
 """In the model run, the name of the training's own directory below `checkpoint_root`."""
+
+SPEC = "spec.json"
+"""Among the checkpoints, the `trainer.loop.RunSpec` of the training, written before it begins."""

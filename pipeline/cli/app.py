@@ -5,7 +5,21 @@ from __future__ import annotations
 import typer
 
 from pipeline.cli import compile as compiling
-from pipeline.cli import configs, data, deploy, doctor, models, noise, promote, run, runs, schedule, simulate
+from pipeline.cli import (
+    configs,
+    data,
+    deploy,
+    doctor,
+    experiments,
+    models,
+    noise,
+    promote,
+    run,
+    runs,
+    schedule,
+    simulate,
+    watch,
+)
 
 app = typer.Typer(
     name="tandem",
@@ -21,6 +35,8 @@ app.command("resume")(run.resume)
 app.command("report")(runs.report)
 app.command("rollback")(models.rollback)
 app.command("predict")(models.predict)
+app.command("evaluate")(watch.evaluate)
+app.command("decode")(watch.decode)
 app.command("compile")(compiling.compile_)
 app.command("simulate")(simulate.simulate)
 app.command("deploy")(deploy.deploy)
@@ -28,6 +44,7 @@ app.command("promote")(promote.promote)
 app.command("noise")(noise.noise)
 app.command("doctor")(doctor.doctor)
 app.add_typer(configs.app, name="config")
+app.add_typer(experiments.app, name="experiments")
 app.add_typer(runs.app, name="runs")
 app.add_typer(data.schema_app, name="schema")
 app.add_typer(models.gate_app, name="gate")

@@ -22,6 +22,17 @@ def init(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Config file to write; NAME.yaml.")
     ] = None,
+    experiment: Annotated[
+        str | None,
+        typer.Option("--experiment", metavar="NAME", help="Build on one of `tandem experiments list`."),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", metavar="TASK", help="seq2seq or language_model, where the label is a text."),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", metavar="COL", help="Text that a label of texts is made from.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Infer a working config from data with a label column."""
@@ -48,8 +59,14 @@ def init(
             "Name another one with -o, or replace it with --force.",
             exit_status=2,
         )
-    inference = infer(data, label, time, name)
-    write_atomic(target, to_yaml(inference, target.resolve().parent))
+    if experiment is not None:
+        from pipeline.experiments import describe, with_experiment
+
+        # Before the data is read, not after it.
+        describe(experiment)
+    inference = infer(data, label, time, name, task, source)
+    text = to_yaml(inference, target.resolve().parent)
+    write_atomic(target, with_experiment(text, experiment) if experiment is not None else text)
     console = Console(highlight=False, soft_wrap=True)
     config = inference.config
     console.print(f"[bold]{escape(str(target))}[/]: {config.task}, {len(config.features)} features")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.plan import gate_arguments, ingest_arguments
+from pipeline.plan import gate_arguments, ingest_arguments, is_sequence
 
 if TYPE_CHECKING:
     from components.ingest.plan import Plan
@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.root import Root
 
+_SEQUENCE_STEPS = {
+    "transform": "units of texts, their vocabularies and lengths, all in one graph",
+    "train": "an encoder and a decoder by buckets of length",
+    "baseline": "the newest blessed model, or what units say alone",
+    "score": "the best hypotheses of both models",
+}
 _STEPS = (
     ("ingest", "read rows, split them, set unreadable ones aside"),
     ("statistics", "statistics of every column and split"),
@@ -44,7 +50,7 @@ def inputs(config: Config, directory: Path) -> list[str]:
     sources = select(arguments["data"], directory).sources
     plan = make_plan(arguments["data"], arguments["label"], arguments["task"], arguments["features"])
     _require_columns(sources[0], plan)
-    return [str(source.path) for source in sources]
+    return [str(path) for source in sources for path in dict(source.parts).values() or [source.path]]
 
 
 def _require_columns(source: Source, plan: Plan) -> None:
@@ -71,11 +77,12 @@ def describe(config: Config, directory: Path, root: Root) -> dict[str, Any]:
     Raises:
         TandemError: that of ingest if the inputs do not exist.
     """
+    other = _SEQUENCE_STEPS if is_sequence(config) else {}
     return {
         "name": config.name,
         "task": config.task,
         "root": str(root.path),
         "inputs": inputs(config, directory),
-        "steps": [{"name": name, "does": does} for name, does in _STEPS],
+        "steps": [{"name": name, "does": other.get(name, does)} for name, does in _STEPS],
         "gate": _rules(config),
     }

@@ -18,7 +18,17 @@ class Change(NamedTuple):
 
 def diff(old: Config, new: Config) -> list[Change]:
     """Differences in the order of the model; a list of plain values counts as one value."""
-    return list(_changes((), old.model_dump(mode="json"), new.model_dump(mode="json")))
+    return changes(old.model_dump(mode="json"), new.model_dump(mode="json"))
+
+
+def changes(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
+    """As `diff`, of plain values.
+
+    Example:
+        >>> changes({"train": {"epochs": 5}}, {"train": {"epochs": 3, "seed": 1}})
+        [Change(path='train.epochs', old=5, new=3), Change(path='train.seed', old=None, new=1)]
+    """
+    return list(_changes((), old, new))
 
 
 def _changes(path: Path, old: Any, new: Any) -> list[Change]:

@@ -69,7 +69,34 @@ class TimestampFeature(Section):
     deep: bool = Field(default=True, description="Use the parts in the deep part.")
 
 
-Feature = Annotated[CategoricalFeature | NumericFeature | TimestampFeature, Field(discriminator="kind")]
+UnitKind = Literal["letters", "characters", "words", "tokens", "subwords"]
+VocabularySize = Annotated[int, Field(ge=1, le=1_000_000)]
+MaxLength = Annotated[int, Field(ge=1, le=4096)]
+
+
+class TextFeature(Section):
+    """A column of text that a sequence task reads unit by unit."""
+
+    kind: Literal["text"] = "text"
+    units: UnitKind = Field(
+        description="`characters`: code points; `letters`: the same in lower case; `tokens`: divided by "
+        "spaces; `words`: runs of word characters, and single marks; `subwords`: learned pieces of words."
+    )
+    vocabulary_size: VocabularySize | None = Field(
+        default=None,
+        description="Most units, the most frequent; when not set, 8000 of `subwords` and all of the others.",
+    )
+    min_count: int = Field(default=1, ge=1, description="How often a unit must occur in the training data.")
+    max_length: MaxLength = Field(
+        default=128,
+        description="Units of the longest text; longer ones are not trained on, and answered for their "
+        "beginning.",
+    )
+
+
+Feature = Annotated[
+    CategoricalFeature | NumericFeature | TimestampFeature | TextFeature, Field(discriminator="kind")
+]
 
 
 class Cross(Section):

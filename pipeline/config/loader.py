@@ -11,8 +11,10 @@ import pydantic
 import yaml
 
 from pipeline.config.checks import cross_field_problems
+from pipeline.config.complete import complete
 from pipeline.config.explain import explain
 from pipeline.config.fill import fill
+from pipeline.config.merge import added, merged
 from pipeline.config.model import Config
 from pipeline.config.overrides import apply_override
 from pipeline.config.problems import ConfigError, Problem
@@ -33,6 +35,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: `CONFIG-001` (no such file, or not UTF-8), `CONFIG-002` (not YAML), `CONFIG-003` (bad
             override) or `CONFIG-004` (every problem with keys and values together).
+        TandemError: `CONFIG-020` if `experiment` names none that is known.
     """
     file = Path(path)
     try:
@@ -53,19 +56,38 @@ def parse(text: str, overrides: Sequence[str] = (), name: str = "config") -> Con
     if not isinstance(values, dict):
         message = f"{name}: expected a mapping of keys to values. Received: {type(values).__name__}."
         raise ConfigError("CONFIG-002", message, "See docs/config.md for the keys.")
-    set_by = {apply_override(values, assignment): f"--set {assignment}" for assignment in overrides}
+    values, set_by = _with_experiment(values, overrides)
+    set_by |= {apply_override(values, assignment): f"--set {assignment}" for assignment in overrides}
     config: Config | None = None
     problems = list(reader.duplicates)
     try:
         config = Config.model_validate(values)
     except pydantic.ValidationError as error:
         wrong = explain(error, values)
-        problems += wrong + cross_field_problems(fill(values), {problem.path for problem in wrong})
+        problems += wrong + cross_field_problems(fill(complete(values)), {problem.path for problem in wrong})
         # Never a refusal without a reason.
         problems = problems or [Problem((), str(item["msg"])) for item in error.errors(include_url=False)]
     if problems or config is None:
         raise _refused(name, [_placed(problem, reader.lines, set_by) for problem in problems])
     return config
+
+
+def _with_experiment(
+    values: dict[str, Any], overrides: Sequence[str]
+) -> tuple[dict[str, Any], dict[Location, str]]:
+    """The values on top of those of their experiment, and where the experiment has set one."""
+    named: dict[str, Any] = {"experiment": values.get("experiment")}
+    for assignment in overrides:
+        if assignment.partition("=")[0].strip() == "experiment":
+            apply_override(named, assignment)
+    name = named["experiment"]
+    if not isinstance(name, str):
+        return values, {}
+    from pipeline.experiments import base  # only where one is named
+
+    below = base(name)
+    origin = f"experiment {name}"
+    return merged(below, values), dict.fromkeys(added(below, values), origin)
 
 
 def _read(text: str, name: str) -> tuple[Reader, Any]:

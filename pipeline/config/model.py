@@ -7,20 +7,27 @@ made by `model_dump(mode="json")`.
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.config.base import Fraction, Name, Section, Text, Units
+from pipeline.config.complete import complete
+from pipeline.config.data import Data as Data
+from pipeline.config.data import Split as Split
 from pipeline.config.feature import CategoricalFeature as CategoricalFeature
 from pipeline.config.feature import Cross as Cross
 from pipeline.config.feature import Feature as Feature
+from pipeline.config.feature import MaxLength, UnitKind, VocabularySize
 from pipeline.config.feature import NumericFeature as NumericFeature
+from pipeline.config.feature import TextFeature as TextFeature
 from pipeline.config.feature import TimePart as TimePart
 from pipeline.config.feature import TimestampFeature as TimestampFeature
 from pipeline.config.kubeflow import Kubeflow as Kubeflow
 from pipeline.config.push import Push as Push
+from pipeline.config.sequence import SequenceModel as SequenceModel
+from pipeline.config.sequence import SequenceTrain as SequenceTrain
 
 CROSS_FIELD = "cross_field"
 
@@ -39,80 +46,21 @@ class Label(Section):
         description="What to do with a row whose label is missing: `drop` leaves it out and counts it, "
         "`error` stops the run.",
     )
-
-
-class Split(Section):
-    """How rows are divided into `train`, `validation` (early stopping, calibration) and `eval` (the gate)."""
-
-    by: Literal["hash", "time", "files"] = Field(
-        default="hash", description="Divide by a hash of key columns, by time, or by given files."
-    )
-    key: list[str] = Field(
-        default=[],
-        description="Columns whose values are hashed (rows with equal keys stay together); "
-        "empty means the whole row.",
-    )
-    eval_fraction: Fraction = Field(
-        default=0.2, description="Share of rows for `eval` (by hash; by time when `eval_from` is not set)."
-    )
-    validation_fraction: Fraction = Field(
-        default=0.1,
-        description="Share of the remaining rows for `validation`, chosen by hash of `key` "
-        "unless `validation_from` or `validation_files` is set.",
-    )
-    eval_from: str | None = Field(
-        default=None, description="By time: first timestamp (ISO 8601) of the `eval` split."
-    )
-    validation_from: str | None = Field(
-        default=None, description="By time: first timestamp (ISO 8601) of the `validation` split."
-    )
-    train_files: str | None = Field(default=None, description="By files: glob of the `train` files.")
-    validation_files: str | None = Field(
-        default=None, description="By files: glob of the `validation` files."
-    )
-    eval_files: str | None = Field(default=None, description="By files: glob of the `eval` files.")
-
-
-class Data(Section):
-    """Where rows come from and how they are read."""
-
-    path: str | None = Field(
+    units: UnitKind | None = Field(
         default=None,
-        description="File, directory or glob, relative to the config file. `{SPAN}`, `{VERSION}` or "
-        "`{YYYY}-{MM}-{DD}` in it select spans and versions as in TFX.",
+        description="Sequence tasks: units of the text, see a feature with `kind: text`; required there.",
     )
-    prepare: str | None = Field(
+    vocabulary_size: VocabularySize | None = Field(
         default=None,
-        description="`file.py:function` beside the config, called with an empty output directory that it "
-        "fills with CSV or Parquet files; used in place of `path`.",
+        description="Sequence tasks: most units; when not set, 8000 of `subwords` and all of the others.",
     )
-    format: Literal["auto", "csv", "parquet", "tfrecord"] = Field(
-        default="auto", description="File format; `auto` goes by the file name, compression suffix aside."
+    min_count: int = Field(
+        default=1, ge=1, description="Sequence tasks: how often a unit must occur in the training data."
     )
-    delimiter: str = Field(default=",", min_length=1, max_length=1, description="CSV field delimiter.")
-    null_values: list[Text] = Field(
-        default=["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"],
-        description="CSV texts that mean a missing value.",
+    max_length: MaxLength = Field(
+        default=128,
+        description="Sequence tasks: units of the longest text that is trained on, or written in answer.",
     )
-    span: int | None = Field(default=None, ge=0, description="Span to read; the newest when not set.")
-    window: int = Field(default=1, ge=1, description="Number of consecutive spans to read, ending at `span`.")
-    time_column: str | None = Field(
-        default=None, description="Column with the time of a row (timestamp text, date or epoch seconds)."
-    )
-    keep: list[str] = Field(
-        default=[], description="Further columns kept as text for slicing although they are no features."
-    )
-    weight_column: str | None = Field(default=None, description="Column with the weight of a row.")
-    max_bad_row_fraction: float = Field(
-        default=0.01, ge=0.0, le=1.0, description="Share of unreadable rows above which the run stops."
-    )
-    limit: int | None = Field(
-        default=None, ge=1, description="Use at most this many rows, evenly spaced over the data."
-    )
-    compression: Literal["none", "gzip"] = Field(
-        default="none", description="Compression of the ingested TFRecord files."
-    )
-    split: Split = Field(default=Split(), description="Train, validation and eval.")
 
 
 class Wide(Section):
@@ -178,11 +126,14 @@ class Linear(Section):
 
 
 class Model(Section):
-    """Wide & Deep (Cheng et al. 2016); either part can be off."""
+    """Wide & Deep (Cheng et al. 2016), either part of which can be off; or the model of a sequence task."""
 
     wide: Wide = Field(default=Wide(), description="The wide part.")
     deep: Deep = Field(default=Deep(), description="The deep part.")
     linear: Linear = Field(default=Linear(), description="A linear model of its own beside both.")
+    sequence: SequenceModel | None = Field(
+        default=None, description="Sequence tasks, where it is never null: encoder and decoder."
+    )
 
 
 class EarlyStopping(Section):
@@ -256,6 +207,9 @@ class Train(Section):
         description="Compile the train step with XLA; when not set, on a TPU and on a single GPU only. "
         "Several GPUs cannot.",
     )
+    sequence: SequenceTrain | None = Field(
+        default=None, description="Sequence tasks, where it is never null: batches, optimizer, schedule."
+    )
 
 
 class Drift(Section):
@@ -309,7 +263,8 @@ class Evaluate(Section):
     slices: list[list[str]] = Field(
         default=[],
         description="Each entry names the columns of one slicing, for example `[[origin], [carrier]]`. "
-        "A row that lacks one of them is in no slice of that slicing; the overall metrics count it.",
+        "A row that lacks one of them is in no slice of that slicing; the overall metrics count it. A "
+        "sequence task has `source_length` too, in ranges.",
     )
     confidence_intervals: bool = Field(
         default=False,
@@ -324,7 +279,7 @@ class Rule(Section):
     """One condition of the gate. Fails closed: a missing or non-finite value fails the rule."""
 
     metric: str = Field(
-        description="Metric name, for example `log_loss`, `auc`, `rmse`, `calibration`, `latency_p99_ms`."
+        description="Metric name, for example `log_loss`, `auc`, `rmse`, `wer`, `bleu`, `latency_p99_ms`."
     )
     min: float | None = Field(default=None, description="Least allowed value.")
     max: float | None = Field(default=None, description="Greatest allowed value.")
@@ -362,10 +317,19 @@ class Config(Section):
     """A pipeline: data, features, model, training, checks, evaluation, gate and push."""
 
     name: Name = Field(description="Name of the pipeline and of the served model.")
-    task: Literal["binary", "multiclass", "regression"] = Field(description="What is predicted.")
+    experiment: str | None = Field(
+        default=None, description="Name of an experiment whose values stand below those of this file."
+    )
+    task: Literal["binary", "multiclass", "regression", "seq2seq", "language_model"] = Field(
+        description="What is predicted: a class, a number, a text from a text, or the next unit of a text."
+    )
     label: Label = Field(description="The label.")
     data: Data = Field(default=Data(), description="The data.")
-    features: dict[str, Feature] = Field(description="The feature columns, by name.", min_length=1)
+    features: dict[str, Feature] = Field(
+        default={},
+        description="The feature columns, by name: one or more; exactly one text for `seq2seq`, none for "
+        "`language_model`.",
+    )
     crosses: list[Cross] = Field(default=[], description="Feature crosses of the wide part.")
     model: Model = Field(default=Model(), description="The model.")
     train: Train = Field(default=Train(), description="Training.")
@@ -375,6 +339,11 @@ class Config(Section):
     push: Push = Field(default=Push(), description="The push.")
     beam: Beam = Field(default=Beam(), description="Beam.")
     kubeflow: Kubeflow = Field(default=Kubeflow(), description="Kubeflow Pipelines.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_task(cls, values: Any) -> Any:
+        return complete(values)
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:

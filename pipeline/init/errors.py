@@ -17,6 +17,7 @@ CODES: Final[dict[str, str]] = {
     "INIT-008": "a file is damaged, or files have different columns",
     "INIT-009": "no column can be a feature",
     "INIT-010": "the label can be neither a class nor a number",
+    "INIT-011": "the label is a text, and the text it is made from is not clear",
 }
 
 

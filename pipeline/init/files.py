@@ -184,10 +184,10 @@ def _check_names(file: Path, names: list[str]) -> None:
 
 
 def require_column(source: Source, name: str, role: str) -> None:
-    """Refuses a `label` or `time` column that does not exist, naming the nearest one.
+    """Refuses a `label`, `time` or `source` column that does not exist, naming the nearest one.
 
     Raises:
-        TandemError: `INIT-005` for the label, `INIT-007` for the time column.
+        TandemError: `INIT-005` for the label, `INIT-007` for the time column, `INIT-011` for the source.
     """
     if name in source.columns:
         return
@@ -195,4 +195,6 @@ def require_column(source: Source, name: str, role: str) -> None:
     listed = ", ".join(source.columns[:20]) + (", ..." if len(source.columns) > 20 else "")
     message = f"expected a column of the data. Received: {role}={name!r}; columns={listed}."
     hint = f"Did you mean `{near}`?" if near else "Check the header and the delimiter."
+    if role == "source":
+        raise init_error("INIT-011", message, hint)
     raise init_error("INIT-005" if role == "label" else "INIT-007", message, hint)

@@ -12,13 +12,16 @@ import numpy as np
 from components.ingest.sources import format_of
 from pipeline.config.checks.features import cross_input
 from pipeline.config.model import Config, Data
-from pipeline.init import analysis, checks, features, files, kinds, leakage, sample, scale, target
+from pipeline.init import analysis, checks, features, files, kinds, leakage, sample, scale, sequences, target
+from pipeline.init import texts as text_columns
 from pipeline.init.codes import parts
 from pipeline.init.column import Column, Ints
 from pipeline.init.errors import init_error
 from pipeline.init.files import Source
 from pipeline.init.sample import Sample
 from pipeline.init.target import Target
+from pipeline.init.texts import Texts
+from trainer.errors import TandemError
 
 _FEWEST_ROWS = 30
 
@@ -52,7 +55,12 @@ class Inference:
 
 
 def infer(
-    data_path: Path | str, label: str, time_column: str | None = None, name: str | None = None
+    data_path: Path | str,
+    label: str,
+    time_column: str | None = None,
+    name: str | None = None,
+    task: str | None = None,
+    source_column: str | None = None,
 ) -> Inference:
     """Reads a sample of the data and writes down what it seems to be.
 
@@ -63,14 +71,19 @@ def infer(
             column of times if there is exactly one without gaps (columns that all but rise together count
             as one), else a split by hash.
         name: name of the pipeline. Defaults to `None`: made from the file name.
+        task: `seq2seq` or `language_model`, for a label that is a text. Defaults to `None`: by the data.
+        source_column: column of the text that the label is made from. Defaults to `None`: by the data.
 
     Raises:
-        TandemError: `INIT-001` to `INIT-010`, exit status 2.
+        TandemError: `INIT-001` to `INIT-011`, exit status 2.
     """
     source = files.find(str(data_path), label)
     files.require_column(source, label, "label")
     if time_column is not None:
         files.require_column(source, time_column, "time")
+    if source_column is not None:
+        files.require_column(source, source_column, "source")
+        task = task or "seq2seq"
     # Typed formats have nulls: ingest takes no text of theirs for one, but the empty one.
     nulls = list(Data.model_fields["null_values"].default) if source.format == "csv" else [""]
     rows = sample.read(source, label)
@@ -81,10 +94,65 @@ def infer(
         marks += kinds.markers(rows.table, [label], [*nulls, *marks], target.LEAST_NUMBERS)
         marks += [text for text in rows.label_counts if text.isspace() and text not in marks]
     nulls += marks
-    goal = target.find(rows, label, nulls)
+    goal: Target | None = None
+    unclear: TandemError | None = None
+    if task is None:
+        try:
+            goal = target.find(rows, label, nulls)
+        except TandemError as error:
+            if error.code != "INIT-010":
+                raise
+            unclear = error
+    if goal is None:
+        columns = [kinds.column(rows.table.column(column), column, [""]) for column in names]
+        texts = text_columns.recognise(rows.table, label, columns, task, source_column)
+        if texts is None:
+            assert unclear is not None
+            raise unclear
+        return _of_texts(source, rows, texts, columns, str(data_path), name)
     columns = [kinds.column(rows.table.column(column), column, nulls) for column in names]
     draft = _Draft(source, rows, goal, columns, str(data_path), label)
     return draft.finish(time_column, name, nulls if marks else None)
+
+
+def _of_texts(
+    source: Source, rows: Sample, texts: Texts, columns: list[Column], path: str, name: str | None
+) -> Inference:
+    both = [texts.target.name] + ([] if texts.source is None else [texts.source.name])
+    present = np.ones(rows.table.num_rows, np.bool_)
+    for column in both:
+        present &= sample.as_text(rows.table.column(column)).is_valid().to_numpy()
+    count = round(rows.rows * float(present.mean()))
+    data: dict[str, Any] = {"path": path, "split": scale.split(count), **_format(source)}
+    bad = rows.bad_rows / (rows.rows + rows.bad_rows)
+    warnings = []
+    if bad:
+        warnings.append(f"{rows.bad_rows:,} rows have a wrong number of fields and are left out")
+    if bad > 0.005:
+        data["max_bad_row_fraction"] = min(1.0, round(2 * bad + 0.005, 3))
+    if count < len(present) and count < rows.rows:
+        warnings.append(f"{rows.rows - count:,} rows lack a text and are left out")
+    values = sequences.config(texts, name or default_name(path), data, columns, count)
+    kept = {*both, *data.get("keep", ())}
+    left_out = {
+        column.name: "a sequence task reads one text" for column in columns if column.name not in kept
+    }
+    notes = [
+        f"{texts.target.name!r} is taken as a text"
+        + (" of its own" if texts.source is None else f" made from {texts.source.name!r}")
+        + "; rows with the same "
+        + ("text" if texts.source is None else "source")
+        + " stay in one split"
+    ]
+    comments = {text.name: text.comment() for text in (texts.target, texts.source) if text is not None}
+    return Inference(
+        Config.model_validate(values), tuple(warnings), tuple(notes), comments, left_out, rows.rows
+    )
+
+
+def _format(source: Source) -> dict[str, str]:
+    found = {"delimiter": source.delimiter} if source.delimiter != "," else {}
+    return found | ({"format": source.format} if format_of(source.files[0]) is None else {})
 
 
 class _Draft:
@@ -247,10 +315,7 @@ class _Draft:
 
     def _data(self, time: str | None, null_values: list[str] | None, used: list[str]) -> dict[str, Any]:
         data: dict[str, Any] = {"path": self._path, "split": scale.split(self._labelled)}
-        if self._source.delimiter != ",":
-            data["delimiter"] = self._source.delimiter
-        if format_of(self._source.files[0]) is None:
-            data["format"] = self._source.format
+        data |= _format(self._source)
         if null_values is not None:
             data["null_values"] = null_values
             self._notes.append(f"texts taken for missing values: {', '.join(map(repr, null_values[8:]))}")

@@ -76,9 +76,11 @@ def _lines(inference: Inference, values: dict[str, Any]) -> Iterator[str]:
                 f"  - {one_line(cross)}", inference.comments.get(" x ".join(cross["columns"]), "")
             )
     for section in ("model", "train", "check", "evaluate"):
-        if values.get(section):
+        if any(value != {} for value in values.get(section, {}).values()):
             yield from ("", f"{section}:")
-            yield from (f"  {key}: {one_line(value)}" for key, value in values[section].items())
+            yield from (
+                f"  {key}: {one_line(value)}" for key, value in values[section].items() if value != {}
+            )
     yield from ("", "# Every rule must hold before a model is pushed.", "gate:", "  rules:")
     for rule in values["gate"]["rules"]:
         comment = "a smaller gain could be chance" if rule.get("better_than") == "prior" else ""
@@ -86,6 +88,8 @@ def _lines(inference: Inference, values: dict[str, Any]) -> Iterator[str]:
 
 
 def _features(inference: Inference, values: dict[str, Any]) -> Iterator[str]:
+    if "features" not in values:
+        return
     yield from ("", "features:")
     for name, feature in values["features"].items():
         yield _with_comment(f"  {one_line(name)}: {one_line(feature)}", inference.comments.get(name, ""))

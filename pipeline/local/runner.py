@@ -114,7 +114,8 @@ def run_graph(
                         metadata.close_interrupted(handle, root.artifacts)
         step = Step(name, state, clock() - started, memory.peak_bytes, started - began)
         outcome.steps.append(step)
-        run.event("step_finished", step=name, state=state, seconds=round(step.seconds, 3))
+        places = {key: root.relative(uri) for key, uri in outcome.outputs.get(name, {}).items()}
+        run.event("step_finished", step=name, state=state, seconds=round(step.seconds, 3), outputs=places)
         watcher.step_finished(step)
         if outcome.error is not None:
             break

@@ -57,10 +57,10 @@ class Experiment:
         Raises:
             TandemError: `NOISE-001` a task without classes; `NOISE-003` shares or seeds out of range.
         """
-        if config.task == "regression":
+        if not config.label.classes:
             raise TandemError(
                 "NOISE-001",
-                "Labels are flipped between classes. Received: task regression",
+                f"Labels are flipped between classes. Received: task {config.task}",
                 "Give the config of a binary or multiclass task.",
                 exit_status=2,
             )

@@ -16,13 +16,21 @@ DIRECTIONS: dict[str, Direction] = {
     "brier": "lower",
     "rmse": "lower",
     "mae": "lower",
+    "wer": "lower",
+    "per": "lower",
+    "perplexity": "lower",
+    "bits_per_unit": "lower",
     "auc": "higher",
     "pr_auc": "higher",
     "accuracy": "higher",
+    "exact_match": "higher",
+    "bleu": "higher",
+    "chrf": "higher",
     "calibration": "target",
     "bias_ratio": "target",
+    "length_ratio": "target",
 }
-FIRST = ("log_loss", "rmse", "auc", "accuracy", "mae")
+FIRST = ("log_loss", "rmse", "auc", "accuracy", "mae", "wer", "per", "exact_match", "bleu", "perplexity")
 HINTS: dict[Direction, str] = {
     "lower": "lower is better",
     "higher": "higher is better",
@@ -65,8 +73,9 @@ class Slice:
 
 
 def target(metric: str, task: str) -> float:
-    """The best value of a metric that is best at one value: 1 for binary `calibration`, a ratio, else 0."""
-    return 1.0 if metric == "calibration" and task == "binary" else 0.0
+    """The best value of a metric that is best at one value: 1 for ratios, among them binary `calibration`."""
+    ratio = metric == "length_ratio" or (metric == "calibration" and task == "binary")
+    return 1.0 if ratio else 0.0
 
 
 def direction(metric: str, task: str) -> Direction:
@@ -138,7 +147,7 @@ def compare(
 
 
 def task_of(view: Mapping[str, Any]) -> str:
-    """`binary`, `multiclass` or `regression`; empty if the view does not say."""
+    """As in the config, such as `binary` or `seq2seq`; empty if the view does not say."""
     return str(mapping(view.get("summary")).get("task") or view.get("task") or "")
 
 

@@ -12,7 +12,15 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from pipeline.report import calibration_section, comparison, data_section, formats, model_section, run_section
+from pipeline.report import (
+    calibration_section,
+    comparison,
+    data_section,
+    formats,
+    model_section,
+    run_section,
+    sequence_section,
+)
 from pipeline.report.verdict import gate_rows, tally, verdict
 from trainer.storage import write_atomic
 
@@ -23,10 +31,17 @@ SECTIONS = (
     ("training", "Training"),
     ("metrics", "Metrics"),
     ("calibration", "Calibration"),
+    ("sequences", "Sequences"),
     ("gate", "Gate"),
     ("lineage", "Lineage"),
     ("sizes", "Sizes and times"),
 )
+
+
+def sections(task: str) -> list[tuple[str, str]]:
+    """Sections of a page: calibration is of numbers and classes, `sequences` of sequences."""
+    left_out = "calibration" if task in sequence_section.TASKS else "sequences"
+    return [(key, title) for key, title in SECTIONS if key != left_out]
 
 
 @functools.cache
@@ -67,7 +82,7 @@ def _context(view: Mapping[str, Any]) -> dict[str, Any]:
     steps, step_axis = run_section.steps(view)
     warnings = data.get("warnings")
     return {
-        "sections": SECTIONS,
+        "sections": sections(task),
         "summary": summary,
         "name": str(summary.get("name") or "pipeline"),
         "task": task,
@@ -91,13 +106,17 @@ def _context(view: Mapping[str, Any]) -> dict[str, Any]:
         "history": model_section.history_table(view),
         "overall": list(comparison.overall(view).values()),
         "baseline_problem": str(metrics.get("baseline_problem") or ""),
-        "churn": None if comparison.baseline_is_prior(view) else formats.finite(metrics.get("churn")),
+        "prior_words": sequence_section.prior_words(task),
+        "churn": sequence_section.churn_words(
+            task, None if comparison.baseline_is_prior(view) else formats.finite(metrics.get("churn"))
+        ),
         "slice_groups": model_section.slice_groups(view),
         "calibration": calibration_section.chart(view),
         "calibration_gaps": calibration_section.gaps(view),
         "predictions": calibration_section.prediction_histogram(view),
         "calibration_table": calibration_section.table(view),
         "calibration_words": calibration_section.words(task),
+        **_sequences(view),
         "gate": gate,
         "gate_tally": tally(gate),
         "lineage": run_section.lineage(view),
@@ -105,6 +124,22 @@ def _context(view: Mapping[str, Any]) -> dict[str, Any]:
         "config_text": str(view.get("config_text") or ""),
         "sizes": run_section.sizes(view),
         "serving": run_section.serving(view),
+    }
+
+
+def _sequences(view: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "is_sequence": comparison.task_of(view) in sequence_section.TASKS,
+        "sequence_facts": sequence_section.facts(view),
+        "sequence_training": sequence_section.training_facts(view),
+        "buckets": sequence_section.buckets(view),
+        "lengths": sequence_section.lengths(view),
+        "quantisation": sequence_section.quantisation(view),
+        "worst": sequence_section.samples(view, "worst"),
+        "by_chance": sequence_section.samples(view, "random"),
+        "worst_texts": sequence_section.texts(view, "worst"),
+        "texts_by_chance": sequence_section.texts(view, "random"),
+        "attention": sequence_section.attention(view),
     }
 
 

@@ -144,8 +144,10 @@ def marker(shape: str, x: float, y: float, class_: str, radius: float = 4.0) -> 
     )
 
 
-def labelled(key: str, title: str, description: str, *children: Markup, class_: str) -> Markup:
-    """A chart that says in words what it shows."""
+def labelled(
+    key: str, title: str, description: str, *children: Markup, class_: str, height: int | None = None
+) -> Markup:
+    """A chart that says in words what it shows; `height` in pixels where its style gives none."""
     return element(
         "svg",
         element("title", title, id=f"chart-{key}-title"),
@@ -154,6 +156,7 @@ def labelled(key: str, title: str, description: str, *children: Markup, class_: 
         role="img",
         aria_labelledby=f"chart-{key}-title chart-{key}-desc",
         class_=class_,
+        height=height,
     )
 
 

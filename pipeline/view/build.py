@@ -21,6 +21,9 @@ Outputs = Mapping[str, Mapping[str, str]]
 
 _SPLITS = ("train", "validation", "eval")
 _DEAD_LETTERS = 20
+_SEQUENCES = (
+    "rows", "sources", "references", "left_out", "status", "by_length", "samples", "speed", "quantisation",
+)  # fmt: skip
 
 
 def _read(path: Path) -> Any:
@@ -104,7 +107,29 @@ def training_view(outputs: Outputs) -> Json | None:
     place = _place(outputs, "train", "model_run")
     if place is None:
         return None
-    return {**(_read(place / "training.json") or {}), "history": _read(place / "history.json") or []}
+    training = _read(place / "training.json") or {}
+    if training.pop("prior", None) is not None:
+        # Of sequences: lists as long as the vocabularies, which no page shows.
+        training["feature_spec"] = _without_units(training.get("feature_spec"))
+    return {**training, "history": _read(place / "history.json") or []}
+
+
+def _without_units(features: Any) -> Json:
+    """A specification of sequences with the number of its units in place of the units themselves."""
+    found = dict(features or {})
+    for side in ("source", "target"):
+        if isinstance(found.get(side), dict):
+            found[side] = {**found[side], "units": len(found[side].get("units", ()))}
+    return found
+
+
+def sequences_view(score: Json, training: Json | None) -> Json | None:
+    """What scoring tells of sequences, with the kinds of their units; `None` for other tasks."""
+    if "samples" not in score:
+        return None
+    features = (training or {}).get("feature_spec") or {}
+    kinds = {side: (features.get(side) or {}).get("kind") for side in ("source", "target")}
+    return {"kinds": kinds, **{name: score[name] for name in _SEQUENCES if name in score}}
 
 
 def _size(place: Path | None) -> int | None:
@@ -125,6 +150,8 @@ def view(
     baseline = (gate or {}).get("baseline", {})
     is_prior = bool(baseline.get("is_prior"))
     metrics = metrics_view(outputs)
+    training = training_view(outputs)
+    sequences = sequences_view(score, training)
     calibration = score.get("calibration")
     if calibration and is_prior:
         calibration = {"candidate": calibration["candidate"]}
@@ -132,7 +159,7 @@ def view(
         "summary": summary,
         "config_text": config_text,
         "data": data_view(config, outputs, previous),
-        "training": training_view(outputs),
+        "training": training,
         "metrics": metrics
         and {
             **metrics,
@@ -140,6 +167,7 @@ def view(
             "baseline_problem": baseline.get("unreadable") or baseline.get("incomparable") or "",
         },
         "calibration": calibration,
+        **({"sequences": sequences} if sequences else {}),
         "gate": gate,
         "dry_run": gate.get("dry_run") if gate else None,
         "lineage": {

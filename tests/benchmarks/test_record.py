@@ -188,3 +188,12 @@ def test_an_unknown_name_is_told(answers: Answers, tmp_path: Path) -> None:
         run(tmp_path, "dmeo")
     assert error.value.code == 2
     assert answers == {}
+
+
+def test_the_longest_run_only_when_they_are_named(answers: Answers, tmp_path: Path) -> None:
+    answers |= {module: [Figure(module, 1.0, "s")] for module, _ in bench.BENCHMARKS.values()}
+    assert run(tmp_path) == 0
+    ran = record.read(tmp_path / "bench.json")
+    assert set(ran) == set(bench.BENCHMARKS) - set(bench.LONG)
+    assert run(tmp_path, "pronunciation/30") == 0
+    assert set(record.read(tmp_path / "bench.json")) == {"pronunciation/30"}

@@ -19,6 +19,8 @@ from pipeline.config.model import Section
 from pipeline.fingerprint import SOURCES
 from pipeline.graph import build
 from pipeline.root import Root
+from tests.contract.sequence_fields import FIELDS as SEQUENCES
+from tests.contract.sequence_fields import TEXT as PAIRS
 
 ALL = frozenset(SOURCES)
 
@@ -264,8 +266,8 @@ def leaves(section: type[BaseModel], above: frozenset[type] = frozenset()) -> It
 
 
 def test_the_table_has_every_field_of_the_config() -> None:
-    assert set(FIELDS) | set(CLUSTER) == set(leaves(Config))
-    assert not set(FIELDS) & set(CLUSTER)
+    assert {*FIELDS, *CLUSTER, *SEQUENCES} == set(leaves(Config))
+    assert len(FIELDS) + len(CLUSTER) + len(SEQUENCES) == len(set(leaves(Config)))
     assert len(FIELDS) > 100
 
 
@@ -296,9 +298,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @functools.cache
-def keys(directory: Path, *overrides: str) -> tuple[dict[str, Any], dict[str, set[str]]]:
+def keys(directory: Path, *overrides: str, text: str = TEXT) -> tuple[dict[str, Any], dict[str, set[str]]]:
     """Parameters of each step as TFX keys them, and the steps whose outputs each step reads."""
-    graph = build(parse(TEXT, list(overrides)), directory, Root(directory / ".tandem"))
+    graph = build(parse(text, list(overrides)), directory, Root(directory / ".tandem"))
     own, reads = {}, {}
     for component in graph.pipeline.components:
         flags = getattr(component.executor_spec, "extra_flags", [])
@@ -341,6 +343,15 @@ def test_a_changed_field_changes_the_keys_of_exactly_the_steps_it_affects(place:
     if changed <= {"gate", "push"}:
         assert again == changed
     assert ("ingest" in again) == ("ingest" in changed)
+
+
+@pytest.mark.parametrize("field", SEQUENCES)
+def test_a_changed_field_of_sequences_changes_the_keys_of_exactly_its_steps(place: Path, field: str) -> None:
+    steps, change, before = SEQUENCES[field]
+    (old, _), (new, _) = (keys(place, *given, text=PAIRS) for given in (before, (*before, *change)))
+    changed = {step for step in SOURCES if old[step] != new[step]}
+    assert changed - {"push"} == steps
+    assert "push" in changed
 
 
 @pytest.mark.parametrize("field", sorted(LIMITS))

@@ -76,6 +76,58 @@ def test_evaluation_and_gate_get_their_parts(config: Config) -> None:
     assert plan.train_arguments(config)["train"]["batch_size"] == 512
 
 
+SEQUENCE = """
+name: words
+task: seq2seq
+label: {column: phones, units: tokens, max_length: 9}
+data: {path: rows.csv, keep: [origin]}
+features: {word: {kind: text, units: letters}}
+evaluate: {slices: [[source_length], [origin]]}
+gate: {rules: [{metric: wer, max: 0.5}]}
+"""
+
+
+def test_the_transform_of_a_sequence_is_told_its_units() -> None:
+    made = plan.transform_plan(parse(SEQUENCE))
+    units = {"vocabulary_size": None, "min_count": 1}
+    assert made == {
+        "task": "seq2seq",
+        "label": {"column": "phones", "units": "tokens", **units, "max_length": 9},
+        "weight_column": None,
+        "features": {"word": {"kind": "text", "units": "letters", **units, "max_length": 128}},
+        "shared": False,
+    }
+    other = parse(SEQUENCE, ["train.sequence.buckets=3", "model.sequence.embedding=9", "label.missing=error"])
+    assert plan.transform_plan(other) == made
+    shared = ["model.sequence.shared_embeddings=all", "label.units=letters"]
+    assert plan.transform_plan(parse(SEQUENCE, shared))["shared"]
+    assert plan.preprocessing(other) == "transforms.text.preprocessing_fn"
+    assert plan.preprocessing(parse(TEXT)) == "transforms.tabular.preprocessing_fn"
+
+
+def test_texts_of_a_sequence_are_columns_of_their_own_kind(tmp_path: Path) -> None:
+    from components.ingest.plan import make_plan
+
+    config = parse(SEQUENCE)
+    assert plan.columns(config) == {"origin": "string", "phones": "text", "word": "text"}
+    assert plan.texts(config) == ["phones", "word"]
+    assert plan.texts(parse(TEXT)) == []
+    assert plan.slice_columns(config) == ["source_length", "origin"]
+    made = plan.ingest_arguments(config, tmp_path)
+    stored = make_plan(made["data"], made["label"], made["task"], made["features"])
+    assert stored.storage == {"origin": "bytes", "phones": "bytes", "word": "bytes"}
+    assert (stored.rule.key, stored.null_values, set(stored.texts)) == (("word",), ("",), {"word", "phones"})
+
+
+def test_the_plan_is_read_by_the_text_transform() -> None:
+    from transforms.text.layout import parse as layout
+
+    read = layout(plan.transform_plan(parse(SEQUENCE)))
+    assert (read.target.column, read.target.max_length) == ("phones", 9)
+    assert read.source is not None
+    assert read.source.units == "letters"
+
+
 def test_ingest_and_the_transform_accept_the_arguments(config: Config, tmp_path: Path) -> None:
     from components.ingest.plan import make_plan
 

@@ -14,6 +14,7 @@ import pytest
 
 from components.train.files import READING
 from pipeline.predict import predict, raw_columns, version_directory
+from tests.components.score.sequences import models as sequence_models
 from trainer import export
 from trainer.data import LabelStatistics
 from trainer.errors import TandemError
@@ -201,3 +202,36 @@ def test_a_column_that_occurs_twice_is_refused(models: Path, tmp_path: Path) -> 
     file.write_text("carrier,distance,dep time,carrier\nUA,1,2024-01-01,AA\n")
     with pytest.raises(TandemError, match=r"PREDICT-002.*carrier"):
         predict(models / "binary", file, io.BytesIO())
+
+
+def test_sequences_come_back_with_their_best_text_in_the_order_of_the_file(tmp_path: Path) -> None:
+    sequence_models.export(tmp_path / "1", {"a": "e"})
+    write_json(tmp_path / "1" / READING, {"delimiter": ",", "null_values": [""]})
+    words = ["cat", "z", "", "house", "a" * 60] * 150
+    pd.DataFrame({"word": words, "status": "kept"}).to_csv(tmp_path / "rows.csv", index=False)
+    found = scored(tmp_path, tmp_path / "rows.csv")
+    assert list(found.columns) == ["word", "status", "prediction", "score", "model_status"]
+    expected = ["C E T", "Z", "", "H O U S E", " ".join("E" * 60)] * 150
+    assert found["prediction"].fillna("").tolist() == expected
+    assert found["score"].tolist() == pytest.approx([-0.1 * len(word) for word in words], abs=1e-4)
+    assert found["model_status"].tolist() == ["ok", "unknown", "ok", "ok", "ok"] * 150
+
+
+def test_texts_come_back_with_their_probability(tmp_path: Path) -> None:
+    _, model = sequence_models.language_model_prior(tmp_path, ["aab", "ab"])
+    write_json(model / READING, {"delimiter": ",", "null_values": [""]})
+    (tmp_path / "rows.csv").write_text("text,id\nab,1\n,2\nabababab,3\n")
+    found = scored(model, tmp_path / "rows.csv")
+    assert list(found.columns) == ["text", "id", "log_probability", "perplexity", "status"]
+    assert found["status"].tolist() == ["ok", "empty", "truncated"]
+    likelihood = np.log(4 * 3 * 3 / 13**3)
+    assert found["log_probability"][0] == pytest.approx(likelihood)
+    assert found["perplexity"][0] == pytest.approx(np.exp(-likelihood / 3))
+
+
+def test_a_file_without_rows_is_answered_with_the_columns_of_sequences(tmp_path: Path) -> None:
+    sequence_models.export(tmp_path / "1", {})
+    write_json(tmp_path / "1" / READING, {"delimiter": ",", "null_values": [""]})
+    (tmp_path / "rows.csv").write_text("word,id\n")
+    found = scored(tmp_path, tmp_path / "rows.csv")
+    assert list(found.columns) == ["word", "id", "prediction", "score", "status"]

@@ -1,6 +1,13 @@
 """Checkpoints from which a killed training continues as if nothing had happened."""
 
 from trainer.checkpoints.file import Checkpoint, read_checkpoint, write_checkpoint
-from trainer.checkpoints.store import CheckpointStore, discard
+from trainer.checkpoints.store import CheckpointStore, checkpoints_in, discard
 
-__all__ = ["Checkpoint", "CheckpointStore", "discard", "read_checkpoint", "write_checkpoint"]
+__all__ = [
+    "Checkpoint",
+    "CheckpointStore",
+    "checkpoints_in",
+    "discard",
+    "read_checkpoint",
+    "write_checkpoint",
+]

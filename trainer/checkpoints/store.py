@@ -15,6 +15,19 @@ from trainer.faults import point
 _NAME = re.compile(r"checkpoint-(\d{12})\.tandem")
 
 
+def checkpoints_in(directory: str | Path) -> list[tuple[int, Path]]:
+    """Steps and files of the checkpoints in a directory, oldest first; only looks.
+
+    A file can be damaged, or be removed by the training before it is read.
+    """
+    place = Path(directory)
+    try:
+        names = [path for path in place.iterdir() if _NAME.fullmatch(path.name)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted((int(path.name.removeprefix("checkpoint-").partition(".")[0]), path) for path in names)
+
+
 class CheckpointStore:
     """Writes checkpoints and finds the newest whole one.
 
@@ -36,12 +49,6 @@ class CheckpointStore:
         self.directory = Path(directory)
         self._keep = keep
 
-    def _steps(self) -> list[tuple[int, Path]]:
-        if not self.directory.is_dir():
-            return []
-        found = ((_NAME.fullmatch(path.name), path) for path in self.directory.iterdir())
-        return sorted((int(match[1]), path) for match, path in found if match)
-
     def save(self, checkpoint: Checkpoint) -> Path:
         """Writes a checkpoint, then removes those beyond the `keep` newest.
 
@@ -50,7 +57,7 @@ class CheckpointStore:
         """
         path = self.directory / f"checkpoint-{checkpoint.step:012d}.tandem"
         write_checkpoint(path, checkpoint)
-        for _, old in self._steps()[: -self._keep]:
+        for _, old in checkpoints_in(self.directory)[: -self._keep]:
             point("checkpoint.remove_old")
             old.unlink(missing_ok=True)
         return path
@@ -64,7 +71,7 @@ class CheckpointStore:
         point("checkpoint.find")
         for leftover in self.directory.glob(f"{TEMPORARY_PREFIX}*"):
             leftover.unlink(missing_ok=True)
-        for _, path in reversed(self._steps()):
+        for _, path in reversed(checkpoints_in(self.directory)):
             try:
                 return read_checkpoint(path)
             except TandemError as error:

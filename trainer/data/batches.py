@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import concurrent.futures
+import functools
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.data.ahead import read_ahead
 from trainer.data.order import TrainingOrder
 from trainer.data.records import Columns, numpy_batches, parse, read_in_order, serialized_examples
 from trainer.data.split import Split
@@ -43,11 +44,7 @@ def training_blocks(
     """
     read = _read_table if split.columns is not None else _read_stream
     blocks = read(split, order, first_step, iter(lengths), shuffle_rows)
-    with concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as pool:
-        ahead = pool.submit(next, blocks, None)
-        while (block := ahead.result()) is not None:
-            ahead = pool.submit(next, blocks, None)
-            yield block
+    yield from read_ahead(blocks)
 
 
 def _read_table(
@@ -109,7 +106,7 @@ def evaluation_blocks(split: Split, batch_size: int, length: int = 16) -> Iterat
     """
     rows = batch_size * length
     if split.columns is None:
-        parts: Iterable[Columns] = read_in_order(split.files, split.spec, rows)
+        parts: Iterable[Columns] = read_in_order(split.files, functools.partial(parse, spec=split.spec), rows)
     else:
         table = split.columns
         parts = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +93,15 @@ def numpy_batches(dataset: Any, files: Sequence[Path]) -> Iterator[Any]:
         raise _damaged(files, " ".join(str(error).split())[:300]) from error
 
 
-def read_in_order(files: Sequence[Path], spec: FeatureSpec, batch_size: int = 4096) -> Iterator[Columns]:
+def read_in_order(
+    files: Sequence[Path], parse: Callable[[Any], dict[str, Any]], batch_size: int = 4096
+) -> Iterator[Columns]:
     """Batches of all examples in file order; the last one may be smaller.
+
+    Args:
+        files: TFRecord files, plain or gzip.
+        parse: from serialized examples `(batch,)` to tensors by name.
+        batch_size: int. Examples in each batch. Defaults to `4096`.
 
     Raises:
         TandemError: `TRAIN-102` as `numpy_batches`, and after the last batch if a gzip file is cut off.
@@ -102,7 +109,7 @@ def read_in_order(files: Sequence[Path], spec: FeatureSpec, batch_size: int = 40
     dataset = (
         serialized_examples(files)
         .batch(batch_size)
-        .map(lambda batch: (parse(batch, spec), _length(batch)), num_parallel_calls=2, deterministic=True)
+        .map(lambda batch: (parse(batch), _length(batch)), num_parallel_calls=2, deterministic=True)
         .prefetch(2)
     )
     length = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from absl import logging
 
 from trainer.data.labels import LabelAccumulator, LabelStatistics
-from trainer.data.records import Columns, read_in_order
+from trainer.data.records import Columns, parse, read_in_order
 from trainer.errors import TandemError
 from trainer.spec import FeatureSpec
 
@@ -59,7 +60,7 @@ def open_split(
     accumulator = LabelAccumulator(spec)
     parts: list[Columns] | None = []
     held_bytes = rows = 0
-    for columns in read_in_order(paths, spec):
+    for columns in read_in_order(paths, functools.partial(parse, spec=spec)):
         _check(columns, spec, rows)
         rows += len(columns["label"])
         accumulator.add(columns["label"], columns["weight"])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -13,16 +13,27 @@ from numpy.typing import NDArray
 
 from trainer.data.records import serialized_examples
 from trainer.errors import TandemError
-from trainer.export.serving import Server
 from trainer.faults import point
-from trainer.spec import FeatureSpec
+from trainer.spec import FeatureSpec, SequenceFeatureSpec
 from trainer.storage import write_atomic
 
 REQUESTS, EXPECTED = "requests.tfrecord", "expected.npz"
-_BATCH = 256
+BATCH = 64
+"""Requests that are answered together, here as in the dry run: sums of floats depend on it."""
 
 
-def _requests(files: Sequence[Path], spec: FeatureSpec, limit: int) -> Iterator[bytes]:
+class Answering(Protocol):
+    """A model before its export."""
+
+    @property
+    def difference_scale(self) -> float:
+        """What a difference from a recorded answer is divided by."""
+
+    def predict_examples(self, examples: Any, raw: Mapping[str, str]) -> dict[str, Any]:
+        """Outputs by name for serialized examples `(batch,)`."""
+
+
+def _requests(files: Sequence[Path], spec: FeatureSpec | SequenceFeatureSpec, limit: int) -> Iterator[bytes]:
     """The first `limit` examples with nothing but the raw features that the model is served with."""
     for serialized in serialized_examples(files).take(limit).as_numpy_iterator():
         example = tf.train.Example.FromString(serialized)
@@ -37,13 +48,12 @@ def _array(value: Any) -> NDArray[Any]:
     return array.astype(np.bytes_) if value.dtype == tf.string else array
 
 
-def tolerance_scale(spec: FeatureSpec, mean: float, deviation: float) -> float:
-    """What a difference is divided by: 1, or `|mean| + deviation` of the label for regression."""
-    return abs(mean) + deviation if spec.task == "regression" else 1.0
-
-
 def write_requests(
-    run_dir: str | Path, spec: FeatureSpec, server: Server, eval_raw_files: Sequence[str | Path], limit: int
+    run_dir: str | Path,
+    spec: FeatureSpec | SequenceFeatureSpec,
+    server: Answering,
+    eval_raw_files: Sequence[str | Path],
+    limit: int,
 ) -> int:
     """Writes `requests.tfrecord` and `expected.npz`.
 
@@ -65,8 +75,8 @@ def write_requests(
     parts: list[dict[str, NDArray[Any]]] = []
     try:
         requests = list(_requests(files, spec, limit))
-        for start in range(0, len(requests), _BATCH):
-            answers = server.predict_examples(tf.constant(requests[start : start + _BATCH]), spec.raw)
+        for start in range(0, len(requests), BATCH):
+            answers = server.predict_examples(tf.constant(requests[start : start + BATCH]), spec.raw)
             parts.append({name: _array(value) for name, value in answers.items()})
     except tf.errors.OpError as error:
         raise TandemError(
@@ -87,12 +97,10 @@ def write_requests(
         for request in requests:
             writer.write(request)
     point("requests.write", written=temporary)
-    head = server.head
     expected = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    scale = tolerance_scale(spec, float(head.label_mean), float(head.label_deviation))
     buffer = io.BytesIO()
     arrays: dict[str, Any] = {f"outputs/{name}": value for name, value in expected.items()}
-    np.savez(buffer, **arrays, scale=np.float64(scale))
+    np.savez(buffer, **arrays, scale=np.float64(server.difference_scale))
     write_atomic(run_dir / EXPECTED, buffer.getvalue())
     point("requests.replace")
     temporary.replace(run_dir / REQUESTS)

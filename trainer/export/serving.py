@@ -35,11 +35,19 @@ class Server(tf.Module):
         super().__init__(name="server")
         transform.require(spec.raw)
         self.transform = transform
+        self._task = spec.task
         self.head = Head(spec, parameters)
         # The tensors of the model, not the Keras object: its traces would be saved as well.
         self.weights = [variable.value for variable in model.trainable_variables]
         self._inputs = list(model.input)
         self._forward: Callable[..., Any] = lambda columns: model(columns, training=False)
+
+    @property
+    def difference_scale(self) -> float:
+        """What differences from recorded answers are divided by: `|mean| + deviation` of a regression's
+        label, 1 otherwise."""
+        mean, deviation = float(self.head.label_mean), float(self.head.label_deviation)
+        return abs(mean) + deviation if self._task == "regression" else 1.0
 
     def answer(self, raw: Mapping[str, Any], rows: Any) -> dict[str, Any]:
         """Outputs by name from sparse raw features; `rows` is their number, int64 scalar."""
@@ -84,7 +92,9 @@ def save(module: tf.Module, signatures: dict[str, Any], raw: Mapping[str, str], 
         point("export.open", output_dir)
         output_dir.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=output_dir.parent, prefix=".unfinished-"))
-        tf.saved_model.save(module, str(temporary / "model"), signatures=signatures)
+        # A served model needs no gradients, and those of custom functions may not be savable.
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(module, str(temporary / "model"), signatures=signatures, options=options)
         point("export.save", output_dir, temporary / "model" / "saved_model.pb")
         restore_names(temporary / "model", raw)
         if output_dir.exists():

@@ -95,9 +95,11 @@ def make_signatures(raw: Mapping[str, str], answer: SavedAnswer) -> dict[str, An
         return answer(sparse, tf.shape(first, out_type=tf.int64)[0])
 
     dense = {safe[n]: tf.TensorSpec([None, 1], dtype_of(k), name=safe[n]) for n, k in raw.items()}
+    # Without AutoGraph, which nothing here needs: it reads all sources again, seconds for a beam search.
+    traced = [tf.function(function, autograph=False) for function in (serve, predict)]
     return {
-        SERVING: tf.function(serve).get_concrete_function(tf.TensorSpec([None], tf.string, name="examples")),
-        PREDICT: tf.function(predict).get_concrete_function(dense),
+        SERVING: traced[0].get_concrete_function(tf.TensorSpec([None], tf.string, name="examples")),
+        PREDICT: traced[1].get_concrete_function(dense),
     }
 
 

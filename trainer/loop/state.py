@@ -14,20 +14,21 @@ from numpy.typing import NDArray
 
 from trainer.checkpoints import Checkpoint
 from trainer.data import LabelStatistics
+from trainer.data.sequence import SequenceStatistics
 from trainer.errors import TandemError
 from trainer.loop.averaging import WeightAverage
 from trainer.loop.stopping import EarlyStopping
 from trainer.optimizers import slots
-from trainer.spec import FeatureSpec, ModelSpec, TrainSpec
+from trainer.spec import FeatureSpec, ModelSpec, SequenceFeatureSpec, TrainSpec
 
 Weights = list[NDArray[Any]]
 
 
 def identity(
-    features: FeatureSpec,
+    features: FeatureSpec | SequenceFeatureSpec,
     model: ModelSpec,
     plan: TrainSpec,
-    labels: Sequence[LabelStatistics | None],
+    statistics: Sequence[LabelStatistics | SequenceStatistics | None],
     origin: str,
     batch: int,
 ) -> str:
@@ -42,7 +43,7 @@ def identity(
         features.to_json(),
         ModelSpec.from_json(model.to_json()).to_json(),
         told,
-        *(split.to_json() if split else None for split in labels),
+        *(split.to_json() if split else None for split in statistics),
         origin,
         batch,
     ]
@@ -64,6 +65,7 @@ class State:
         history: one entry for each evaluation. Defaults to empty.
         losses: training losses since the last evaluation. Defaults to empty.
         seconds: float. Time spent so far, over all attempts. Defaults to `0.0`.
+        counts: what was trained on so far, by name: `examples` and others. Defaults to empty.
         finished: bool. No step is left. Defaults to `False`.
         begun: report of a warm start, or None. Defaults to `None`.
     """
@@ -78,6 +80,7 @@ class State:
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     losses: list[float] = dataclasses.field(default_factory=list)
     seconds: float = 0.0
+    counts: dict[str, int] = dataclasses.field(default_factory=dict)
     finished: bool = False
     begun: dict[str, Any] | None = None
 
@@ -114,6 +117,7 @@ class State:
             "history": self.history,
             "losses": self.losses,
             "seconds": self.seconds,
+            "counts": self.counts,
             "finished": self.finished,
             "begun": self.begun,
         }
@@ -153,5 +157,6 @@ class State:
         self.history = list(checkpoint.meta["history"])
         self.losses = list(checkpoint.meta["losses"])
         self.seconds = checkpoint.meta["seconds"]
+        self.counts = dict(checkpoint.meta["counts"])
         self.finished = checkpoint.meta["finished"]
         self.begun = checkpoint.meta["begun"]

@@ -134,13 +134,18 @@ def _of_deep(deep: DeepSpec, rate: Rate) -> RowOptimizer:
     )
 
 
-def slots(optimizer: PerPart, variable: keras.Variable) -> Mapping[str, keras.Variable]:
+def _parts(optimizer: keras.optimizers.Optimizer) -> list[Any]:
+    """The optimizers that one is made of: itself if it has no parts."""
+    return list(getattr(optimizer, "optimizers", None) or [optimizer])
+
+
+def slots(optimizer: keras.optimizers.Optimizer, variable: keras.Variable) -> Mapping[str, keras.Variable]:
     """Slots of a variable by name; where one has as many rows as the variable, they correspond.
 
     Raises:
         KeyError: if the optimizer was not built on the variable.
     """
-    for part in optimizer.optimizers:
+    for part in _parts(optimizer):
         if part.built:
             try:
                 found: Mapping[str, Any] = part.slots(variable)
@@ -150,6 +155,6 @@ def slots(optimizer: PerPart, variable: keras.Variable) -> Mapping[str, keras.Va
     raise KeyError(f"The optimizer must be built on the variable. Received: variable={variable.path}")
 
 
-def learning_rates(optimizer: PerPart) -> dict[str, tf.Tensor]:
+def learning_rates(optimizer: keras.optimizers.Optimizer) -> dict[str, tf.Tensor]:
     """Current learning rate of each part, by the name of its optimizer: `ftrl`, `adagrad` and others."""
-    return {part.name: tf.convert_to_tensor(part.learning_rate) for part in optimizer.optimizers}
+    return {part.name: tf.convert_to_tensor(part.learning_rate) for part in _parts(optimizer)}

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from trainer.optimizers.rows import Rate
 
-Decay: TypeAlias = Literal["none", "linear", "cosine", "cool_down"]
+Decay: TypeAlias = Literal["none", "linear", "cosine", "cool_down", "rsqrt"]
 COOL_DOWN = 0.1
 """Share of the planned steps in which `cool_down` falls to 0."""
 
@@ -94,15 +94,51 @@ class CoolDown(keras.optimizers.schedules.LearningRateSchedule):
         return {"learning_rate": self.learning_rate, "steps": self.steps, "share": self.share}
 
 
-def schedule(rate: float, decay: Decay, steps: int, warm_up: float = 0.0) -> Rate:
+@keras.saving.register_keras_serializable(package="tandem")
+class InverseRoot(keras.optimizers.schedules.LearningRateSchedule):
+    """Constant for the first steps, then falling with the inverse square root of the step.
+
+    `rate * min(1, sqrt(steps / (step + 1)))`: after four times `steps`, half of the rate is left.
+
+    Args:
+        learning_rate: float above 0.
+        steps: int, at least 1.
+
+    Raises:
+        ValueError: if `steps` is below 1.
+
+    Example:
+        >>> [float(InverseRoot(1.0, 4)(step)) for step in (0, 3, 15)]
+        [1.0, 1.0, 0.5]
+
+    Reference: Vaswani et al., 2017, arXiv:1706.03762, equation 3.
+    """
+
+    def __init__(self, learning_rate: float, steps: int) -> None:
+        if steps < 1:
+            raise ValueError(f"steps must be at least 1. Received: steps={steps}")
+        super().__init__()
+        self.learning_rate, self.steps = float(learning_rate), int(steps)
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        after = (tf.cast(step, tf.float32) + 1.0) / self.steps
+        return self.learning_rate * tf.math.rsqrt(tf.maximum(after, 1.0))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"learning_rate": self.learning_rate, "steps": self.steps}
+
+
+def schedule(rate: float, decay: Decay, steps: int, warm_up: float = 0.0, power: float = 2.0) -> Rate:
     """Learning rate over the planned steps.
 
     Args:
         rate: float above 0. The highest rate.
         decay: `none`; `linear` or `cosine`, down to 0 at step `steps` along a line or half a cosine wave;
-            `cool_down`, constant and then along a line to 0 in the last tenth.
+            `cool_down`, constant and then along a line to 0 in the last tenth; `rsqrt`, with the inverse
+            square root of the step after the warm-up.
         steps: int. Planned steps; at least 1 unless `decay` is `none` and `warm_up` is 0.
         warm_up: float in `[0, 1)`. Share of the steps that rise to the rate, see `WarmUp`. Defaults to `0.0`.
+        power: float above 0. Of the warm-up. Defaults to `2.0`.
 
     Raises:
         ValueError: if `decay` is unknown, or needs `steps`.
@@ -121,6 +157,8 @@ def schedule(rate: float, decay: Decay, steps: int, warm_up: float = 0.0) -> Rat
         found = schedules.CosineDecay(rate, steps, alpha=0.0)
     elif decay == "cool_down":
         found = CoolDown(rate, steps)
+    elif decay == "rsqrt":
+        found = InverseRoot(rate, max(1, round(warm_up * steps)))
     else:
-        raise ValueError(f"decay must be none, linear, cosine or cool_down. Received: decay={decay!r}")
-    return WarmUp(found, max(1, round(warm_up * steps))) if warm_up else found
+        raise ValueError(f"decay must be none, linear, cosine, cool_down or rsqrt. Received: decay={decay!r}")
+    return WarmUp(found, max(1, round(warm_up * steps)), power) if warm_up else found

@@ -26,6 +26,11 @@ def _decode(kind: Any, value: Any, where: str) -> Any:
     """Turns plain JSON into the annotated type `kind`; integers pass as floats, nothing else is converted."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
+        records = [option for option in arguments if dataclasses.is_dataclass(option)]
+        if isinstance(value, dict) and len(records) > 1:
+            # The record that knows most of the keys, so that an error names the one that is wrong.
+            keys = [len(set(value) & {field.name for field in dataclasses.fields(r)}) for r in records]
+            return _decode(records[keys.index(max(keys))], value, where)
         for option in arguments:
             try:
                 return _decode(option, value, where)

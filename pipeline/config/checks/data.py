@@ -11,6 +11,7 @@ from pipeline.config.locations import PREPARE
 from pipeline.config.problems import Path
 
 _PATH = ("data", "path")
+_LINES = ("data", "lines")
 _SPLIT = ("data", "split")
 _FILES = ("train_files", "validation_files", "eval_files")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -26,23 +27,25 @@ def check(values: dict[str, Any], report: Report) -> None:
     _spans(data, report)
     _split(data, report)
     _columns(values, report)
+    _lines(values, report)
     if values["train"]["calibrate"] and not _has_validation(data["split"]):
         message = "calibration needs a validation split; expected validation_fraction > 0."
         report.add((*_SPLIT, "validation_fraction"), message, data["split"]["validation_fraction"])
 
 
 def _source(data: dict[str, Any], report: Report) -> None:
-    path, prepare, by_files = data["path"], data["prepare"], data["split"]["by"] == "files"
-    depends = [_PATH, ("data", "prepare"), (*_SPLIT, "by")]
-    count = (path is not None) + (prepare is not None) + by_files
-    if count == 0:
-        report.add(("data",), "expected one of `path`, `prepare`, or `split.by: files`.", depends=depends)
-    elif by_files and count > 1:
-        extra = "path" if path is not None else "prepare"
+    path, by_files = data["path"], data["split"]["by"] == "files"
+    depends = [_PATH, _LINES, ("data", "prepare"), (*_SPLIT, "by")]
+    given = [name for name in ("path", "lines", "prepare") if data[name] is not None]
+    if not given and not by_files:
+        message = "expected one of `path`, `lines`, `prepare`, or `split.by: files`."
+        report.add(("data",), message, depends=depends)
+    elif by_files and given and given != ["lines"]:
         message = "the split names its own files; leave this out."
-        report.add(("data", extra), message, data[extra], depends=depends)
-    elif count > 1:
-        report.add(("data", "prepare"), "used in place of `path`; leave one out.", prepare, depends=depends)
+        report.add(("data", given[0]), message, data[given[0]], depends=depends)
+    elif len(given) > 1:
+        message = f"used in place of `{given[0]}`; leave one out."
+        report.add(("data", given[-1]), message, data[given[-1]], depends=depends)
     if path == "":
         report.add(_PATH, "expected a file, directory or glob.", path)
 
@@ -50,6 +53,7 @@ def _source(data: dict[str, Any], report: Report) -> None:
 def _places(values: dict[str, Any], report: Report) -> None:
     data = values["data"]
     places: list[tuple[Path, str | None]] = [(_PATH, data["path"]), (("data", "prepare"), data["prepare"])]
+    places += [((*_LINES, name), text) for name, text in (data["lines"] or {}).items()]
     places += [((*_SPLIT, name), data["split"][name]) for name in _FILES]
     places.append((("push", "directory"), values["push"]["directory"]))
     for where, text in places:
@@ -70,7 +74,9 @@ def _prepare(data: dict[str, Any], report: Report) -> None:
 
 def _spans(data: dict[str, Any], report: Report) -> None:
     split = data["split"]
-    places = [(_PATH, data["path"])] + [((*_SPLIT, name), split[name]) for name in _FILES]
+    places: list[tuple[Path, str | None]] = [(_PATH, data["path"])]
+    places += [((*_LINES, name), text) for name, text in (data["lines"] or {}).items()]
+    places += [((*_SPLIT, name), split[name]) for name in _FILES]
     patterns = [(where, text) for where, text in places if text is not None]
     dated = False
     for where, text in patterns:
@@ -134,6 +140,24 @@ def _has_validation(split: dict[str, Any]) -> bool:
     if split["by"] == "files" and split["validation_files"]:
         return True
     return bool(split["validation_from"]) or split["validation_fraction"] != 0
+
+
+def _lines(values: dict[str, Any], report: Report) -> None:
+    """Parallel lines hold every column that is read, and nothing else."""
+    data, lines = values["data"], values["data"]["lines"]
+    if lines is None:
+        return
+    for name, text in lines.items():
+        if text == "":
+            report.add((*_LINES, name), "expected a file, directory or glob.", text)
+    wanted = {values["label"]["column"]: ("label", "column")}
+    wanted |= {name: ("features", name) for name in values["features"]}
+    wanted |= {name: ("data", "keep", index) for index, name in enumerate(data["keep"])}
+    wanted |= {data[field]: ("data", field) for field in ("weight_column", "time_column")}
+    wanted |= {name: (*_SPLIT, "key", index) for index, name in enumerate(data["split"]["key"])}
+    for name, where in wanted.items():
+        if name is not None and name not in lines:
+            report.add(where, "expected a column of `data.lines`.", name, (name, lines), depends=[_LINES])
 
 
 def _columns(values: dict[str, Any], report: Report) -> None:

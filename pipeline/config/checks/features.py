@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.config.checks.report import Report
 from pipeline.config.problems import Path
+from pipeline.config.sequence import SEQUENCE_TASKS
 
 
 def cross_names(features: dict[str, Any]) -> set[str]:
@@ -23,9 +24,15 @@ def cross_names(features: dict[str, Any]) -> set[str]:
 def check(values: dict[str, Any], report: Report) -> None:
     """Crosses of known features; at least one part of the model on, with something to feed it."""
     features, model = values["features"], values["model"]
-    for name, feature in features.items():
+    for name in features:
         if name == "":
             report.add(("features", name), "expected a column name; it is empty.")
+    if values["task"] in SEQUENCE_TASKS:
+        return
+    if not features:
+        report.add(("features",), "expected at least one feature.", depends=[("task",)])
+    features = _without_texts(features, values["task"], report)
+    for name, feature in features.items():
         if feature and feature["kind"] == "timestamp":
             _once(("features", name, "parts"), feature["parts"], report)
     _crosses(values["crosses"], features, report)
@@ -39,6 +46,17 @@ def check(values: dict[str, Any], report: Report) -> None:
     known = bool(features) and all(features.values()) and not values["crosses"]
     if (wide or deep) and known and not any(_feeds(feature, wide, deep) for feature in features.values()):
         report.add(("features",), "expected a feature that feeds a part of the model that is on.")
+
+
+def _without_texts(features: dict[str, Any], task: str | None, report: Report) -> dict[str, Any]:
+    """The features of a table; one that is none counts as unknown."""
+    found = dict(features)
+    for name, feature in features.items():
+        if feature and feature["kind"] == "text":
+            message = f"a text is read by a sequence task, not by a {task} task; expected `categorical`."
+            report.add(("features", name, "kind"), message, "text", depends=[("task",)])
+            found[name] = None
+    return found
 
 
 def _feeds(feature: dict[str, Any], wide: bool, deep: bool) -> bool:

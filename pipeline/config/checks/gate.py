@@ -6,30 +6,46 @@ from typing import Any
 
 from pipeline.config.checks.report import Report
 from pipeline.config.problems import Path
+from pipeline.config.sequence import SEQUENCE_TASKS
 
 COMPARABLE: dict[str, tuple[str, ...]] = {
     "binary": ("log_loss", "auc", "pr_auc", "accuracy", "brier"),
     "multiclass": ("log_loss", "accuracy"),
     "regression": ("rmse", "mae"),
+    "seq2seq": ("wer", "per", "exact_match", "bleu", "chrf"),
+    "language_model": ("perplexity", "bits_per_unit"),
 }
 LIMITED: dict[str, tuple[str, ...]] = {
     "binary": ("calibration", "mean_label", "mean_prediction", "example_count"),
     "multiclass": ("calibration", "mean_prediction", "example_count"),
     "regression": ("bias_ratio", "mean_label", "mean_prediction", "example_count"),
+    "seq2seq": ("length_ratio", "example_count"),
+    "language_model": ("example_count",),
 }
+QUANTISATION: dict[str, tuple[str, ...]] = {
+    "seq2seq": ("int8_wer_change", "int8_per_change", "int8_bleu_change"),
+    "language_model": ("int8_perplexity_change",),
+}
+"""Of an int8 export, beside the ratios of size and speed: its quality minus that of the float32 model."""
+RATIOS = ("int8_size_ratio", "int8_speed_ratio")
 RUN_METRICS = ("latency_p50_ms", "latency_p99_ms", "churn")
+SOURCE_LENGTH = "source_length"
+"""A column of the scored examples of a sequence task that no file has."""
 _SLICES = ("evaluate", "slices")
 
 
 def metric_names(task: str) -> tuple[str, ...]:
     """Metrics that a rule can name."""
-    return (*COMPARABLE[task], *LIMITED[task], *RUN_METRICS)
+    quantised = (*QUANTISATION[task], *RATIOS) if task in QUANTISATION else ()
+    return (*COMPARABLE[task], *LIMITED[task], *RUN_METRICS, *quantised)
 
 
 def check(values: dict[str, Any], report: Report) -> None:
     """Slices of kept columns; rules that say something, about known metrics and slices."""
     slices = values["evaluate"]["slices"]
     known = {*values["features"], *values["data"]["keep"]}
+    if values["task"] in SEQUENCE_TASKS:
+        known = {*values["data"]["keep"], SOURCE_LENGTH}
     for index, columns in enumerate(slices):
         where = (*_SLICES, index)
         if not columns:
@@ -39,7 +55,12 @@ def check(values: dict[str, Any], report: Report) -> None:
         for position, name in enumerate(columns):
             if name is not None and name not in known:
                 message = "expected a feature or a column of `data.keep`."
+                if values["task"] in SEQUENCE_TASKS:
+                    message = f"expected a column of `data.keep`, or `{SOURCE_LENGTH}`."
                 report.add((*where, position), message, name, (name, known), depends=[("features",)])
+    if values["task"] in SEQUENCE_TASKS and SOURCE_LENGTH in values["data"]["keep"]:
+        where = ("data", "keep", values["data"]["keep"].index(SOURCE_LENGTH))
+        report.add(where, "expected another name: slices have a column of this name.", SOURCE_LENGTH)
     rules = values["gate"]["rules"]
     if not rules:
         report.add(
@@ -47,6 +68,7 @@ def check(values: dict[str, Any], report: Report) -> None:
         )
     for index, rule in enumerate(rules):
         _rule(("gate", "rules", index), rule, values["task"], slices, report)
+        _quantised(("gate", "rules", index), rule, values["model"]["sequence"], report)
 
 
 def _rule(where: Path, rule: dict[str, Any], task: str | None, slices: list[Any], report: Report) -> None:
@@ -70,8 +92,16 @@ def _rule(where: Path, rule: dict[str, Any], task: str | None, slices: list[Any]
         report.add((*where, "slices"), message, columns, depends=[_SLICES])
     if other == "prior":
         report.add((*where, "slices"), "`better_than: prior` compares all rows; leave it out.", columns)
-    if metric in RUN_METRICS:
+    if metric in RUN_METRICS or (task in QUANTISATION and metric in (*QUANTISATION[task], *RATIOS)):
         report.add((*where, "slices"), f"`{metric}` is measured over all rows; leave it out.", columns)
+
+
+def _quantised(where: Path, rule: dict[str, Any], model: dict[str, Any] | None, report: Report) -> None:
+    kind = (model or {}).get("quantisation")
+    metric = rule["metric"]
+    if kind == "none" and metric in {*RATIOS, *(name for names in QUANTISATION.values() for name in names)}:
+        message = "measured for an int8 export only; expected `model.sequence.quantisation` to be on."
+        report.add((*where, "metric"), message, metric, depends=[("model", "sequence", "quantisation")])
 
 
 def _metric(where: Path, metric: str, other: str | None, task: str, report: Report) -> None:

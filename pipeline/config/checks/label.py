@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.config.checks.report import Report
+from pipeline.config.sequence import SEQUENCE_TASKS
 
 _CLASSES = ("label", "classes")
 _COLUMN = ("label", "column")
@@ -30,6 +31,8 @@ def _class_count(task: str | None, classes: list[Any], report: Report) -> None:
         report.add(_CLASSES, message, classes, depends=[_TASK])
     if task == "multiclass" and len(classes) < 3:
         report.add(_CLASSES, "a multiclass task needs at least three classes.", classes, depends=[_TASK])
+    if task in SEQUENCE_TASKS and classes:
+        report.add(_CLASSES, f"a {task} task has no classes; leave it out.", classes, depends=[_TASK])
     if task == "regression" and classes:
         report.add(_CLASSES, "a regression task has no classes; leave it out.", classes, depends=[_TASK])
 
@@ -55,6 +58,8 @@ def _used_twice(values: dict[str, Any], report: Report) -> None:
 def _training(values: dict[str, Any], report: Report) -> None:
     train, classes = values["train"], values["label"]["classes"]
     weights, where = train["class_weights"], ("train", "class_weights")
+    if values["task"] in SEQUENCE_TASKS:
+        return
     if values["task"] == "regression":
         if weights is not None:
             report.add(where, "a regression task has no classes to weigh.", weights, depends=[_TASK])

@@ -140,7 +140,8 @@ def _require_mounted(config: Config) -> None:
     section, data = config.kubeflow, config.data
     mounts = [section.state.path, *(volume.path for volume in section.volumes)]
     split = data.split
-    for path in (data.path, split.train_files, split.validation_files, split.eval_files):
+    lines = (data.lines or {}).values()
+    for path in (data.path, *lines, split.train_files, split.validation_files, split.eval_files):
         if not path:
             continue
         parts = PurePosixPath(path).parts

@@ -80,6 +80,7 @@ def require_span(config: Config, span: str) -> None:
     """
     split = config.data.split
     places = [config.data.path, split.train_files, split.validation_files, split.eval_files]
+    places += (config.data.lines or {}).values()
     if not any(place and _TOKEN.search(place) for place in places):
         raise TandemError(
             "KFP-323",

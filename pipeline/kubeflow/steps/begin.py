@@ -57,6 +57,8 @@ def with_span(config: Config, number: int | None, inside: Any) -> Config:
         data["span"] = number
     if config.data.path:
         data["path"] = inside(config.data.path)
+    if config.data.lines:
+        data["lines"] = {name: inside(path) for name, path in config.data.lines.items()}
     return config.model_copy(update={"data": config.data.model_copy(update=data)})
 
 

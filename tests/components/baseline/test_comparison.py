@@ -7,10 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from components.baseline.comparison import why_incomparable
+from components.baseline.comparison import why_incomparable, why_sequences_incomparable
+from components.baseline.files import FEATURES
+from tests.trainer import text_graph
 from trainer import export, warm_start
 from trainer.data import LabelStatistics
+from trainer.export import sequence
+from trainer.export.sequence.prior import export_sequence_prior, fit_prior
 from trainer.spec import FeatureSpec
+from trainer.spec.sequence import SequenceFeatureSpec
+from trainer.storage import write_json
 
 OLD = FeatureSpec("binary", 1, ("no", "yes"), raw={"a": "float", "dep time": "int64", "code": "string"})
 
@@ -71,3 +77,51 @@ def test_a_model_that_does_not_say_what_it_predicts_and_takes_cannot_be_compared
     for content in (b"", b"no model"):
         (tmp_path / "saved_model.pb").write_bytes(content)
         assert "does not say what it predicts and takes (" in why_incomparable(tmp_path, OLD)
+
+
+def sequence_model(directory: Path, features: SequenceFeatureSpec) -> Path:
+    graph = text_graph.write(directory / "graph", features)
+    export_sequence_prior(directory / "model", features, fit_prior(features, []), graph)
+    write_json(directory / "model" / FEATURES, features.to_json())
+    return directory / "model"
+
+
+def test_sequences_are_compared_by_task_units_and_columns(tmp_path: Path) -> None:
+    features = text_graph.seq2seq()
+    model = sequence_model(tmp_path / "a", features)
+    assert features.source is not None
+    more = dataclasses.replace(features.source, units=(*features.source.units, "z"), max_length=99)
+    assert why_sequences_incomparable(model, features) == ""
+    assert why_sequences_incomparable(model, dataclasses.replace(features, source=more)) == ""
+    words = dataclasses.replace(features.target, kind="words")
+    assert why_sequences_incomparable(model, dataclasses.replace(features, target=words)) == (
+        "predicts seq2seq of tokens from characters, the candidate seq2seq of words from characters"
+    )
+    assert why_sequences_incomparable(model, text_graph.language_model()) == (
+        "predicts seq2seq of tokens from characters, the candidate language_model of characters"
+    )
+    other = dataclasses.replace(features, raw={"term": "string"})
+    assert why_sequences_incomparable(model, other) == (
+        "takes the column word (string), which the candidate does not take"
+    )
+
+
+def test_perplexities_over_other_subwords_are_not_compared(tmp_path: Path) -> None:
+    features = text_graph.language_model()
+    model = sequence_model(tmp_path, features)
+    other = dataclasses.replace(features, target=dataclasses.replace(features.target, units=("a", "b")))
+    assert why_sequences_incomparable(model, other) == ""
+    pieces = dataclasses.replace(features, target=dataclasses.replace(features.target, kind="subwords"))
+    write_json(model / FEATURES, pieces.to_json())
+    assert why_sequences_incomparable(model, pieces) == ""
+    other = dataclasses.replace(other, target=dataclasses.replace(other.target, kind="subwords"))
+    assert "other subwords" in why_sequences_incomparable(model, other)
+
+
+def test_models_of_tables_and_of_sequences_are_not_compared(old: Path, tmp_path: Path) -> None:
+    assert "does not say what" in why_sequences_incomparable(old, text_graph.seq2seq())
+    assert "does not say what" in why_incomparable(sequence_model(tmp_path, text_graph.seq2seq()), OLD)
+
+
+def test_the_specification_lies_where_the_exporter_puts_it() -> None:
+    assert FEATURES == sequence.FEATURES

@@ -155,3 +155,13 @@ def test_what_broke_stops_the_run_except_where_time_goes_on() -> None:
     assert re.match(r"column 'x': 9\d% of the numbers lie at \d+ and further out", error)
     assert examine({}, splits, old, CHECK, "y", "x").errors == ()
     assert examine({}, splits, None, CHECK, "y").errors == ()
+
+
+def test_texts_neither_drift_nor_break() -> None:
+    old = statistics(x=[f"old {number}" for number in range(500)] * 2, y=["a", "b"] * 500)
+    new = statistics(x=["new"] * 1000, y=["c"] * 1000)
+    splits = {"train": new, "eval": new}
+    check = {**CHECK, "drift": {"skew": 0.1, "drift": 0.1}}
+    assert len(examine({}, splits, old, check, "y").errors) >= 2
+    found = examine({}, splits, old, {**check, "texts": ["x", "y"]}, "y")
+    assert (found.errors, found.drift) == ((), ())

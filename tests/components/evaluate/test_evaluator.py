@@ -17,7 +17,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import json_utils
 
-from components.evaluate.config import eval_config, prediction_key
+from components.evaluate.config import REFERENCES, eval_config, prediction_key
 from components.evaluate.metrics import read_metrics
 from components.evaluate.statistics import NAMES, TASKS
 
@@ -180,3 +180,46 @@ def test_multiclass_and_regression_metrics_equal_a_direct_computation(tmp_path: 
             assert found[name]["overall"] == pytest.approx(expected)
     expected_rmse = np.sqrt(np.average((predictions["candidate"] - numbers) ** 2, weights=weights))
     assert found["candidate"]["overall"]["rmse"] == pytest.approx(expected_rmse, rel=1e-5)
+
+
+def test_sequences_by_slice_with_intervals_equal_a_direct_computation(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    for task in ("seq2seq", "language_model"):
+        core = TASKS[task]
+        vectors = {
+            name: rng.integers(1, 20, (ROWS, core.WIDTH)).astype(np.float32)
+            for name in ("candidate", "baseline")
+        }
+        lengths = rng.choice(["0001-0004", "0005-0008"], ROWS)
+        rows = [
+            {
+                REFERENCES: 1.0,
+                "source_length": str(lengths[i]),
+                **{prediction_key(name): values[i] for name, values in vectors.items()},
+            }
+            for i in range(ROWS)
+        ]
+        found = evaluate(
+            tmp_path / task,
+            rows,
+            task=task,
+            label="phones",
+            slices=[["source_length"]],
+            confidence_intervals=True,
+        )
+        for name, values in vectors.items():
+            parts = [
+                (np.ones(ROWS, bool), found[name]["overall"]),
+                *(
+                    (lengths == one["slice"]["source_length"], one["metrics"])
+                    for one in found[name]["slices"]
+                ),
+            ]
+            assert len(parts) == 3
+            for part, metrics in parts:
+                kept = values[part].astype(float)
+                expected = core.metrics(core.add(np.ones(len(kept)), kept, np.ones(len(kept))))
+                assert metrics == pytest.approx(expected)
+            confidence, overall = found[name]["confidence"], found[name]["overall"]
+            for metric in set(NAMES[task]) - {"example_count"}:
+                assert confidence["lower"][metric] <= overall[metric] <= confidence["upper"][metric]

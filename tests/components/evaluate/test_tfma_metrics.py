@@ -11,7 +11,7 @@ import pytest
 from tensorflow_model_analysis.metrics import metric_types
 
 from components.evaluate import statistics, tfma_metrics
-from components.evaluate.config import eval_config, prediction_key
+from components.evaluate.config import REFERENCES, SEQUENCE_TASKS, eval_config, prediction_key
 
 ROWS = 9000
 RNG = np.random.default_rng(5)
@@ -23,6 +23,9 @@ def rows(task: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return RNG.integers(0, 2, ROWS).astype(float), RNG.random((ROWS, 1)), weights
     if task == "multiclass":
         return RNG.integers(0, 3, ROWS).astype(float), RNG.dirichlet([1, 1, 1], ROWS), weights
+    if task in SEQUENCE_TASKS:
+        counts = RNG.integers(1, 9, (ROWS, statistics.TASKS[task].WIDTH)).astype(float)
+        return np.ones(ROWS), counts, weights
     return RNG.normal(size=ROWS), RNG.normal(size=(ROWS, 1)), weights
 
 
@@ -86,3 +89,10 @@ def test_the_configuration_reads_each_model_from_its_column() -> None:
     assert made.metrics_specs[0].example_weights.weighted
     assert [list(spec.feature_keys) for spec in made.slicing_specs] == [[], ["origin"], ["origin", "carrier"]]
     assert not eval_config("binary", "late", []).metrics_specs[0].HasField("example_weights")
+
+
+def test_sequences_are_read_beside_their_number_of_references() -> None:
+    for task in SEQUENCE_TASKS:
+        made = eval_config(task, "phones", [["source_length"]])
+        assert {spec.label_key for spec in made.model_specs} == {REFERENCES}
+    assert eval_config("binary", "late", []).model_specs[0].label_key == "late"

@@ -227,9 +227,12 @@ def test_a_rule_reads_as_the_configuration_dumps_it():
 
 
 def test_every_metric_says_which_side_is_better():
-    assert {name for name, better in METRICS.items() if better == "higher"} == {"auc", "pr_auc", "accuracy"}
+    assert {name for name, better in METRICS.items() if better == "higher"} == {
+        "auc", "pr_auc", "accuracy", "exact_match", "bleu", "chrf",
+    }  # fmt: skip
     assert {name for name, better in METRICS.items() if better == "lower"} == {
-        "log_loss", "brier", "rmse", "mae", "latency_p50_ms", "latency_p99_ms",
+        "log_loss", "brier", "rmse", "mae", "wer", "per", "perplexity", "bits_per_unit",
+        "latency_p50_ms", "latency_p99_ms",
     }  # fmt: skip
 
 

@@ -78,6 +78,16 @@ def test_a_column_that_is_missing_more_often_is_an_anomaly(schema: schema_pb2.Sc
     assert "size" in anomalies(much, schema)
 
 
+def test_other_texts_are_no_anomaly() -> None:
+    columns = {"title": "text", "kind": "string", "label": "text"}
+    frame = pd.DataFrame({"title": ["a", "b"] * 50, "kind": ["a", "b"] * 50, "label": ["x", "y"] * 50})
+    schema = infer(tfdv.generate_statistics_from_dataframe(frame), columns, "label", 0.95, 0.1)
+    assert [d.name for d in schema.string_domain] == ["kind"]
+    other = pd.DataFrame({"title": ["new"] * 100, "kind": ["a", "b"] * 50, "label": ["other"] * 100})
+    assert anomalies(other, schema) == {}
+    assert list(anomalies(other.assign(kind="new"), schema)) == ["kind"]
+
+
 def test_a_kept_schema_comes_back_and_versions_count(tmp_path: Path, schema: schema_pb2.Schema) -> None:
     kept = KeptSchemas(tmp_path)
     assert kept.version() == 1

@@ -300,9 +300,11 @@ def test_loading_is_quick_and_needs_no_heavy_package(tmp_path: Path) -> None:
 def test_metric_names_are_those_of_the_evaluation_and_the_gate() -> None:
     from components.evaluate.statistics import NAMES
     from components.gate.rules import METRICS
-    from pipeline.config.checks.gate import COMPARABLE, RUN_METRICS, metric_names
+    from pipeline.config.checks.gate import COMPARABLE, QUANTISATION, RATIOS, RUN_METRICS, metric_names
 
     for task, names in NAMES.items():
-        assert set(metric_names(task)) - set(RUN_METRICS) == set(names)
+        of_export = {*RUN_METRICS, *RATIOS, *QUANTISATION.get(task, ())}
+        assert set(metric_names(task)) - of_export == set(names)
+        assert set(metric_names(task)) <= {*METRICS}
         assert set(COMPARABLE[task]) == {name for name in names if METRICS[name] is not None}
     assert set(RUN_METRICS) <= set(METRICS)

@@ -34,14 +34,14 @@ def test_ranges_are_in_words() -> None:
     assert allowed["model.deep.hidden"] == "list of integers >= 1"
     assert allowed["train.device"] == "`auto`, `cpu`, `gpu` or `tpu`"
     assert allowed["crosses.<n>.columns"] == "list of 2 to 4 items of text"
-    assert allowed["features.<name>.kind"] == "`timestamp`"
+    assert allowed["features.<name>.kind"] == "`text`"
 
 
 def test_the_schema_refuses_unknown_keys_and_demands_kinds() -> None:
     schema = json_schema()
     assert schema["additionalProperties"] is False
-    assert set(schema["required"]) == {"name", "task", "label", "features"}
-    for name in ("CategoricalFeature", "NumericFeature", "TimestampFeature"):
+    assert set(schema["required"]) == {"name", "task", "label"}
+    for name in ("CategoricalFeature", "NumericFeature", "TimestampFeature", "TextFeature"):
         assert "kind" in schema["$defs"][name]["required"]
 
 

@@ -13,7 +13,7 @@ import pytest
 from pipeline.report import page
 
 Make = Callable[[str], dict[str, Any]]
-KINDS = ["pushed", "refused", "failed", "regression", "wide", "empty"]
+KINDS = ["pushed", "refused", "failed", "regression", "wide", "empty", "words", "sentences", "characters"]
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 TEXT_ON = {
     "--page": ("--ink", "--muted"),

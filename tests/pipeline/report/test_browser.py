@@ -74,7 +74,7 @@ def test_opening_the_report_asks_for_that_file_only(
     assert tab.evaluate("getComputedStyle(document.body).marginTop") == "0px", "the style sheet was refused"
 
 
-@pytest.mark.parametrize("kind", ["pushed", "refused", "failed", "wide", "empty"])
+@pytest.mark.parametrize("kind", ["pushed", "refused", "failed", "wide", "empty", "words", "sentences"])
 @pytest.mark.parametrize("width", [390, 768, 1240])
 def test_the_page_never_scrolls_sideways(
     tab: screenshot.Page, report: Callable[[str], Path], kind: str, width: int
@@ -86,7 +86,7 @@ def test_the_page_never_scrolls_sideways(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("kind", ["pushed", "refused", "failed"])
+@pytest.mark.parametrize("kind", ["pushed", "refused", "failed", "words", "characters"])
 def test_every_text_is_readable_in_both_themes(
     tab: screenshot.Page, report: Callable[[str], Path], kind: str, scheme: screenshot.Scheme
 ) -> None:

@@ -176,3 +176,30 @@ def test_only_errors_of_the_splits_that_are_judged_stop_the_run(config: Config, 
     }
     assert {key for key, stops in shown.items() if stops} == {("train", "colour"), ("eval", "colour")}
     assert len(shown) == 6
+
+
+def test_sequences_come_with_kinds_of_units_and_without_vocabularies(config: Config, tmp_path: Path) -> None:
+    run, scores = tmp_path / "run", tmp_path / "scores"
+    run.mkdir()
+    scores.mkdir()
+    sides = {
+        side: {"column": side, "kind": kind, "units": ["a", "b"], "max_length": 9}
+        for side, kind in (("source", "letters"), ("target", "tokens"))
+    }
+    training = {"feature_spec": {"task": "seq2seq", **sides}, "prior": {"units": [0] * 9}, "steps": 3}
+    (run / "training.json").write_text(json.dumps(training))
+    score = {"samples": {"worst": [], "random": []}, "sources": 4, "by_length": [], "baseline_digest": "d"}
+    (scores / "score.json").write_text(json.dumps(score))
+    outputs = {"train": {"model_run": str(run)}, "score": {"scores": str(scores)}}
+    found = made(config, tmp_path, outputs)
+    assert found["sequences"] == {
+        "kinds": {"source": "letters", "target": "tokens"},
+        "samples": {"worst": [], "random": []},
+        "sources": 4,
+        "by_length": [],
+    }
+    assert "prior" not in found["training"]
+    assert found["training"]["feature_spec"]["source"]["units"] == 2
+    assert found["training"]["steps"] == 3
+    (scores / "score.json").write_text(json.dumps({"rows": 4}))
+    assert "sequences" not in made(config, tmp_path, outputs)

@@ -21,7 +21,7 @@ import trainer
 from trainer.checkpoints import CheckpointStore
 from trainer.data import TrainingOrder
 from trainer.errors import TandemError
-from trainer.loop import TrainResult, train, training
+from trainer.loop import TrainResult, loop, train, training
 from trainer.spec import DeepSpec, EarlyStoppingSpec, FeatureSpec, LinearSpec, ModelSpec, TrainSpec
 
 PLAN = TrainSpec(batch_size=64, epochs=3, checkpoint_every_steps=7, weight_averaging=0.99, calibrate=True)
@@ -350,7 +350,7 @@ def test_the_speed_is_that_of_the_steps_and_the_history_tells_where_the_time_wen
         now[0] += 50.0
         return save(self, checkpoint)
 
-    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(training.Stepper, "train", slow_steps)
     monkeypatch.setattr(training.Stepper, "evaluate", slow_evaluation)
     monkeypatch.setattr(CheckpointStore, "save", slow_save)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.optimizers import FTRL, SM3, AdaGrad
+from trainer.optimizers import FTRL, SM3, AdaGrad, Adam
 from trainer.optimizers.rows import RowOptimizer
 
 ARRAYS = list[np.ndarray]
@@ -66,6 +66,8 @@ WHOLE: dict[str, Callable[[], RowOptimizer]] = {
     **{name: case[0] for name, case in CASES.items()},
     "sm3-momentum": lambda: SM3(0.5, momentum=0.9),
     "sm3-average": lambda: SM3(0.5, momentum=0.9, beta=0.9),
+    "adam": lambda: Adam(0.5, beta_2=0.9),
+    "adam-decay": lambda: Adam(0.5, weight_decay=0.01, global_clipnorm=1.0),
     "adagrad-decay": lambda: AdaGrad(0.5, weight_decay=0.01, clipnorm=1.0),
 }
 """Those of `CASES`, and some for dense gradients."""

@@ -1,0 +1,5 @@
+"""`python -m benchmarks.pronunciation`."""
+
+from benchmarks.pronunciation import main
+
+main()

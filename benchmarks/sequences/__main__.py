@@ -1,0 +1,5 @@
+"""`python -m benchmarks.sequences`."""
+
+from benchmarks.sequences import main
+
+main()

@@ -1,0 +1,79 @@
+"""What a training of sequences minimises, unit by unit."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import tensorflow as tf
+
+from trainer.losses import bi_tempered_logistic_loss, temperatures, tempered_log_softmax
+from trainer.spec import BiTemperedSpec, SequenceTrainSpec, TrainSpec
+from trainer.spec.sequence import END
+
+_FIRST_PREDICTED = END
+"""Padding and begin are never predicted, so label smoothing gives them nothing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SequenceObjective:
+    """What is minimised: the sum of `weight loss` over all units and ends of a batch, over that of `weight`.
+
+    Args:
+        label_smoothing: float in `[0, 1)`. Share of the cross-entropy's label that is spread evenly over all
+            other ids but padding and begin. Defaults to `0.0`.
+        bi_tempered: temperatures and smoothing, or None for the cross-entropy. Defaults to `None`.
+        ramp_steps: int. Steps in which the temperatures move from (1, 1) to theirs. Defaults to `0`.
+    """
+
+    label_smoothing: float = 0.0
+    bi_tempered: BiTemperedSpec | None = None
+    ramp_steps: int = 0
+
+    @property
+    def temperature(self) -> float:
+        """Of the softmax that makes probabilities of logits: `t2`, or 1."""
+        return self.bi_tempered.t2 if self.bi_tempered else 1.0
+
+    def losses(self, labels: Any, logits: Any, step: Any = None) -> Any:
+        """The loss of each position, float32 of the shape of `labels`.
+
+        Args:
+            labels: int32 `(batch, positions)`.
+            logits: float32 `(batch, positions, ids)`.
+            step: int scalar, the steps done, for temperatures on their way; None for those they end with.
+                Defaults to `None`.
+        """
+        spec = self.bi_tempered
+        if spec is not None:
+            t1, t2 = spec.t1, spec.t2
+            if step is not None and self.ramp_steps:
+                t1, t2 = temperatures(step, t1, t2, self.ramp_steps)
+            return bi_tempered_logistic_loss(labels, logits, t1, t2, spec.label_smoothing)
+        if not self.label_smoothing:
+            return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        ids = logits.shape[-1]
+        other = self.label_smoothing / (ids - _FIRST_PREDICTED - 1)
+        predicted = tf.range(ids) >= _FIRST_PREDICTED
+        right = tf.one_hot(labels, ids, on_value=True, off_value=False)
+        spread = tf.where(predicted, other, 0.0)
+        targets = tf.where(right, 1.0 - self.label_smoothing, spread)
+        return tf.nn.softmax_cross_entropy_with_logits(labels=targets, logits=logits)
+
+    def surprise(self, labels: Any, logits: Any) -> Any:
+        """Minus the logarithm of each label's probability, float32 of the shape of `labels`.
+
+        Without smoothing and at the temperature of the end, so that all losses can be compared by it.
+        """
+        if self.temperature == 1.0:
+            return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        logarithms = tempered_log_softmax(logits, self.temperature)
+        return -tf.gather(logarithms, labels, batch_dims=len(labels.shape))
+
+
+def sequence_objective(plan: TrainSpec, steps: int) -> SequenceObjective:
+    """The objective of a training of so many steps; label smoothing of the bi-tempered loss is its own."""
+    own = plan.sequence or SequenceTrainSpec()
+    tempered = plan.bi_tempered if plan.loss == "bi_tempered" else None
+    ramp = round(tempered.ramp * steps) if tempered else 0
+    return SequenceObjective(own.label_smoothing, tempered, ramp)

@@ -1,0 +1,61 @@
+"""Arithmetic that all layers of sequences share: products in a chosen precision, masks, shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+MASKED = -1e9
+"""Score of what must not be attended to: its weight is exactly 0 beside any real score."""
+
+
+def dims(tensor: tf.Tensor) -> list[Any]:
+    """The shape, with integers where it is known and scalar tensors elsewhere.
+
+    Example:
+        >>> dims(tf.zeros((2, 3)))
+        [2, 3]
+    """
+    known = tensor.shape.as_list()
+    if None not in known:
+        return list(known)
+    found = tf.shape(tensor)
+    return [found[axis] if size is None else size for axis, size in enumerate(known)]
+
+
+def product(inputs: tf.Tensor, kernel: Any, precision: str) -> tf.Tensor:
+    """`inputs @ kernel` over the last axis, as one matrix product.
+
+    Args:
+        inputs: float `(..., n)`.
+        kernel: float `(n, m)`.
+        precision: `float32` or `bfloat16`, of the factors.
+
+    Returns:
+        float32 `(..., m)`.
+
+    Example:
+        >>> product(tf.ones((2, 1, 3)), tf.ones((3, 1)), "float32").numpy().tolist()
+        [[[3.0]], [[3.0]]]
+    """
+    *leading, width = dims(inputs)
+    flat = tf.reshape(inputs, (-1, width)) if len(leading) != 1 else inputs
+    found = tf.cast(tf.matmul(tf.cast(flat, precision), tf.cast(kernel, precision)), tf.float32)
+    return tf.reshape(found, (*leading, kernel.shape[-1])) if len(leading) != 1 else found
+
+
+def attend(scores: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Softmax over the last axis of what the mask lets through; all weights are 0 where that is nothing.
+
+    Args:
+        scores: float32 `(..., s)`.
+        mask: float32, broadcast to `scores`; 1 for what may be attended to, otherwise 0.
+
+    Example:
+        >>> attend(tf.zeros((1, 3)), tf.constant([[1.0, 1.0, 0.0]])).numpy().tolist()
+        [[0.5, 0.5, 0.0]]
+        >>> attend(tf.zeros((1, 2)), tf.zeros((1, 2))).numpy().tolist()
+        [[0.0, 0.0]]
+    """
+    return tf.nn.softmax(scores + (1.0 - mask) * MASKED) * mask
