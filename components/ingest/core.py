@@ -95,7 +95,7 @@ def _sources(data: Mapping[str, Any], base: Path, work: Path) -> Selected:
     return select({**data, "path": ".", "split": split}, prepared)
 
 
-def _check_rows(rows: Mapping[str, int], read: int, plan: Plan) -> None:
+def _check_rows(rows: Mapping[str, int], read: int, unlabelled: int, plan: Plan) -> None:
     if read == 0:
         raise data_error(
             "INGEST-004", "expected rows after the header. Received: rows=0.", "Check the files."
@@ -106,9 +106,18 @@ def _check_rows(rows: Mapping[str, int], read: int, plan: Plan) -> None:
             raise data_error(
                 "INGEST-017",
                 f"expected rows in the split `{name}`. Received: rows={dict(rows)}, "
-                f"data.split.by={plan.rule.by}.",
-                "Change `data.split`, or give more rows.",
+                f"unlabelled={unlabelled}, data.split.by={plan.rule.by}.",
+                _way_to_rows(rows, unlabelled, plan),
             )
+
+
+def _way_to_rows(rows: Mapping[str, int], unlabelled: int, plan: Plan) -> str:
+    if unlabelled and not any(rows.values()):
+        return "Every row lacks its label, or a text: correct the columns of the config, or the files."
+    if plan.rule.needs_hash and plan.rule.key and sum(rows.values()) > 1:
+        key = ", ".join(f"`{name}`" for name in plan.rule.key)
+        return f"Rows of one {key} stay in one split: give more different ones, or set `data.split`."
+    return "Change `data.split`, or give more rows."
 
 
 def _publish_shards(
@@ -159,7 +168,7 @@ def _ingest(
     dead_letter.check_share(letters, misfits + bad, share, data["max_bad_row_fraction"])
     splits = [name for name in SPLITS if name != "validation" or plan.rule.has_validation]
     rows = {name: sum(result["rows"][name] for result in results) for name in splits}
-    _check_rows(rows, read, plan)
+    _check_rows(rows, read, unlabelled, plan)
     _publish_shards(results, splits, work, target, gzip)
     return IngestReport(
         rows=rows,

@@ -105,7 +105,8 @@ def find(pattern: str, file_format: str, base: Path, split: str | None = None) -
         raise data_error(
             "INGEST-002",
             f"expected {kind}. Received: path={pattern}, looked in {base}.",
-            "Correct `data.path`; it is relative to the config file, on Kubeflow to the state volume.",
+            f"Correct `data.{'lines' if file_format == 'lines' else 'path'}`; it is relative to the config "
+            "file, on Kubeflow to the state volume.",
         )
     return [
         Source(

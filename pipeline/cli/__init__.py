@@ -14,12 +14,12 @@ _WRONG_PATH = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirect
 def main() -> None:
     """Entry point: runs the command and turns failures into a message and an exit status."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # The in-memory Beam runner needs no worker processes and the metrics library no GPU probe.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    from pipeline import kernels
     from pipeline.cli.app import app
     from pipeline.cli.failures import report_failure
     from trainer.errors import TandemError
 
+    kernels.use_default()
     again = f"tandem {shlex.join(sys.argv[1:])}"
     try:
         app()

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import glob
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.options import SetOption
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+
+_MOST_PUT = 12
 
 ConfigOption = Annotated[
     Path | None, typer.Argument(metavar="CONFIG", help="Config file (YAML).", show_default=False)
@@ -69,7 +75,20 @@ def _compile(config: Path, output: Path, overrides: list[str]) -> None:
         text = compile_config(loaded, config.resolve().parent)
     write_atomic(output, text)
     typer.echo(f"compiled  {output} ({len(text.encode()) / 1024:.0f} KiB), every check holds")
-    path = loaded.data.path or ""
     # Rows that lie here have to lie on the state volume there.
-    put = f" --put {shlex.quote(path)}" if path and not path.startswith("/") and "{" not in path else ""
+    put = "".join(f" --put {shlex.quote(path)}" for path in _to_put(loaded, config.resolve().parent))
     typer.echo(f"next      tandem simulate {shlex.quote(str(output))}{put}")
+
+
+def _to_put(config: Config, directory: Path) -> list[str]:
+    """Files and directories that hold the rows, as `--put` takes them; `FILE` stands for a great many."""
+    data = config.data
+    split = (data.split.train_files, data.split.validation_files, data.split.eval_files)
+    places = list(data.lines.values()) if data.lines else [data.path, *split]
+    found: list[str] = []
+    for place in places:
+        if not place or place.startswith("/") or "{" in place:
+            continue
+        whole = (directory / place).exists() or not glob.has_magic(place)
+        found += [place] if whole else sorted(glob.glob(place, root_dir=directory, recursive=True))  # noqa: PTH207
+    return list(dict.fromkeys(found)) if len(found) <= _MOST_PUT else ["FILE"]

@@ -100,6 +100,7 @@ def _execute(
     verbose: bool,
     typed: Sequence[str] = (),
 ) -> None:
+    from pipeline import kernels
     from pipeline.cli.dry_run import inputs
     from pipeline.cli.progress import watcher_for
     from pipeline.cli.quiet import quiet_stderr
@@ -108,6 +109,7 @@ def _execute(
 
     # Told before the libraries are loaded and a run is begun.
     inputs(config, directory)
+    kernels.use(config)
     ensure_free(root.lock)
     point("root.create")
     root.path.mkdir(parents=True, exist_ok=True)

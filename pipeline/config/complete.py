@@ -6,17 +6,24 @@ from typing import Any
 
 from pipeline.config.sequence import SEQUENCE_TASKS
 
+EQUALITY_TOLERANCE = 1e-4
+"""Of a sequence task: that of 1,000 roundings of float32."""
+
 
 def complete(values: Any) -> Any:
     """`values` of a file with the defaults of their task; nothing that is given changes.
 
     A sequence task gets the sections `model.sequence` and `train.sequence`, takes the empty text alone for a
     missing value, since `null` or `none` are words, and divides by hash of the source, or of the text itself
-    for a language model, so that the variants of one source stay together.
+    for a language model, so that the variants of one source stay together. Its scores are sums over the
+    units of a text, which another batch rounds otherwise: served and training scores may differ by 1e-4, of
+    their size where that is above 1. The best texts must be equal all the same.
 
     Example:
         >>> complete({"task": "language_model", "label": {"column": "text"}})["data"]
         {'null_values': [''], 'split': {'key': ['text']}}
+        >>> complete({"task": "seq2seq"})["push"]
+        {'equality_tolerance': 0.0001}
     """
     if not isinstance(values, dict) or values.get("task") not in SEQUENCE_TASKS:
         return values
@@ -24,6 +31,7 @@ def complete(values: Any) -> Any:
     for section in ("model", "train"):
         _fill(values, (section, "sequence"), {})
     _fill(values, ("data", "null_values"), [""])
+    _fill(values, ("push", "equality_tolerance"), EQUALITY_TOLERANCE)
     column = _key(values)
     if column is not None:
         _fill(values, ("data", "split", "key"), [column], empty=([],))

@@ -53,7 +53,10 @@ class Push(Section):
         default=None, description="Serving directory; `<root>/serving` when not set."
     )
     equality_tolerance: float = Field(
-        default=1e-6, ge=0, description="Greatest difference allowed between served and training predictions."
+        default=1e-6,
+        ge=0,
+        description="Greatest difference allowed between served and training predictions; `1e-4` for a "
+        "sequence task that does not set it.",
     )
     recorded_requests: int = Field(
         default=1000, ge=1, description="Rows of the eval split that the dry run answers."

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.config.complete import complete
 from pipeline.config.fields import field_shape
 from pipeline.config.model import Config
 from pipeline.config.reader import add_resolvers
@@ -35,9 +36,10 @@ def dump(config: Config, defaults: bool = True) -> str:
 
     Args:
         config: the config.
-        defaults: whether fields with their default value are written too. Defaults to `True`.
+        defaults: whether fields with their default value are written too. Fields that the experiment or
+            the task of the config gives another value are written in any case. Defaults to `True`.
     """
-    values = config.model_dump(mode="json") if defaults else without_defaults(config)
+    values = config.model_dump(mode="json") if defaults else without_defaults(config, _below_of(config))
     steps = config.kubeflow.steps
     if steps:
         # What a step leaves open comes from the defaults of all steps.
@@ -46,17 +48,37 @@ def dump(config: Config, defaults: bool = True) -> str:
     return render(values)
 
 
-def without_defaults(model: Any) -> dict[str, Any]:
-    """`model` as plain values, without fields that have their default; `kind` stays."""
+def _below_of(config: Config) -> dict[str, Any]:
+    """The values that hold where the text of the config says nothing: of its experiment, of its task."""
+    values: dict[str, Any] = {}
+    if config.experiment is not None:
+        from pipeline.experiments import base  # only where one is named
+
+        values = base(config.experiment)
+    own = {"task": config.task, "label": {"column": config.label.column}}
+    below: dict[str, Any] = complete({**values, **own, "features": dict.fromkeys(config.features)})
+    return below
+
+
+def without_defaults(model: Any, below: Any = None) -> dict[str, Any]:
+    """`model` as plain values, without fields that have their default; `kind` stays.
+
+    Args:
+        model: a section.
+        below: plain values that hold where the result says nothing; a default stays where they differ.
+            Defaults to `None`, for none.
+    """
+    below = below if isinstance(below, dict) else {}
     result: dict[str, Any] = {}
     dumped = model.model_dump(mode="json")
     for name, info in type(model).model_fields.items():
         value = getattr(model, name)
-        if name != "kind" and not info.is_required() and value == info.default:
+        is_default = name != "kind" and not info.is_required() and value == info.default
+        if is_default and (name not in below or below[name] == dumped[name]):
             continue
         shape = field_shape(info)
-        if shape.model is not None:
-            result[name] = without_defaults(value)
+        if shape.model is not None and value is not None:
+            result[name] = without_defaults(value, below.get(name))
         elif isinstance(value, dict) and name == "features":
             result[name] = {key: without_defaults(item) for key, item in value.items()}
         elif isinstance(value, list) and any(hasattr(item, "model_dump") for item in value):

@@ -56,9 +56,12 @@ def find(path: str, label: str) -> Source:
     files = [file for file in files if formats[file] == chosen]
     if not files or chosen is None:
         message = f"expected a CSV or Parquet file, a directory or a glob. Received: DATA={path!r}."
-        raise init_error(
-            "INIT-001", message, "Files end in .csv, .tsv, .txt or .parquet; text may be compressed."
-        )
+        hint = "Files end in .csv, .tsv, .txt or .parquet; text may be compressed."
+        if any(kind is None for kind in formats.values()):
+            hint += (
+                " Files of parallel lines are named in a config by hand: `data.lines` of docs/sequences.md."
+            )
+        raise init_error("INIT-001", message, hint)
     delimiter = ","
     if chosen == "csv":
         heads = {file: _head(file) for file in files}

@@ -125,7 +125,11 @@ def find(sample: Sample, label: str, null_values: list[str]) -> Target:
             f"expected classes or numbers. Received: label={label!r} with {len(counts):,} different texts, "
             f"such as {next(iter(counts))[:_MOST_LETTERS]!r}."
         )
-        raise init_error("INIT-010", message, "Choose a label with fewer values, or turn it into numbers.")
+        hint = (
+            "Choose a label with fewer values, or turn it into numbers; where it is a text to be written, "
+            "name what it is made from with --source COL, or give --task language_model."
+        )
+        raise init_error("INIT-010", message, hint)
     return _multiclass(text, counts, len(numbers) == len(counts), warnings)
 
 

@@ -82,7 +82,8 @@ def recognise(
     """The sequence task that the sample shows, if it does.
 
     A label is a text if it has many different values that are no numbers. Its source is the one other column
-    of that kind; a label alone in its table is the text of a language model.
+    of that kind, or the only other column, of numbers too, if most rows differ in it; a label alone in its
+    table is the text of a language model.
 
     Args:
         table: the sample.
@@ -109,9 +110,11 @@ def recognise(
     if source is not None:
         found = [source]
     elif task is None:
-        others = [column for column in columns if column.name not in found]
         if not columns:
             return Texts("language_model", describe(label, values), None)
+        if len(columns) == 1 and _varies(columns[0], table.num_rows):
+            found = [columns[0].name]
+        others = [column for column in columns if column.name not in found]
         if not found or len(others) > _MOST_OTHERS:
             return None
     if len(found) != 1:
@@ -145,9 +148,11 @@ def _is_text(values: list[str]) -> bool:
 
 def _can_be_source(column: Column, rows: int) -> bool:
     """A column of texts, most rows with another one than the other rows."""
-    if column.values is None or column.numbers is not None or column.distinct <= _FEWEST_TEXTS:
-        return False
-    return column.distinct >= _LEAST_UNIQUE * rows * (1 - column.missing)
+    return column.values is not None and column.numbers is None and _varies(column, rows)
+
+
+def _varies(column: Column, rows: int) -> bool:
+    return column.distinct > max(_FEWEST_TEXTS, _LEAST_UNIQUE * rows * (1 - column.missing))
 
 
 def describe(name: str, values: list[str]) -> Text:

@@ -151,6 +151,11 @@ def task_of(view: Mapping[str, Any]) -> str:
     return str(mapping(view.get("summary")).get("task") or view.get("task") or "")
 
 
+def example_of(task: str) -> str:
+    """What one example of the evaluation is: a `row`, or of sequences a `source` or `text`."""
+    return {"seq2seq": "source", "language_model": "text"}.get(task, "row")
+
+
 def _measured(view: Mapping[str, Any]) -> Mapping[str, Any]:
     return mapping(view.get("metrics")) or mapping(mapping(view.get("summary")).get("metrics"))
 

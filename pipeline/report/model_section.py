@@ -129,7 +129,7 @@ def optimizer_state(view: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     lines += [
         (f"{name} instead", every, taken)
         for name, value in mapping(state.get("others")).items()
-        if (taken := finite(value)) is not None
+        if (taken := finite(value)) is not None and [name] != [line[0] for line in known]
     ]
     return [(name, count(numbers), size(taken), plain(taken / numbers)) for name, numbers, taken in lines]
 
@@ -167,7 +167,7 @@ def history_table(view: Mapping[str, Any]) -> list[tuple[str, ...]]:
     ]
 
 
-def _remark(members: Sequence[comparison.Slice], metric: str) -> str:
+def _remark(members: Sequence[comparison.Slice], metric: str, example: str) -> str:
     compared = [(one, one.comparisons[metric].from_baseline) for one in members if metric in one.comparisons]
     known = [(one, change) for one, change in compared if change.amount is not None]
     if not known:
@@ -178,7 +178,7 @@ def _remark(members: Sequence[comparison.Slice], metric: str) -> str:
     one, change = max(worse, key=lambda item: abs(item[1].amount or 0.0))
     return (
         f"Worse than the baseline in {len(worse)} of {plural(len(known), 'slice')}, most in {one.name} "
-        f"({number(change.amount, signed=True)} on {plural(one.count, 'row')})."
+        f"({number(change.amount, signed=True)} on {plural(one.count, example)})."
     )
 
 
@@ -232,7 +232,7 @@ def slice_groups(view: Mapping[str, Any]) -> list[SliceGroup]:
                 metric=metric,
                 hint=next((cell.hint for _, cell in shown if cell), ""),
                 axis=charts.dot_axis(scale),
-                remark=_remark(members, metric),
+                remark=_remark(members, metric, comparison.example_of(comparison.task_of(view))),
                 rows=tuple(table_rows),
                 metrics=names,
                 table=tuple(

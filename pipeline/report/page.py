@@ -86,6 +86,7 @@ def _context(view: Mapping[str, Any]) -> dict[str, Any]:
         "summary": summary,
         "name": str(summary.get("name") or "pipeline"),
         "task": task,
+        "examples": f"{comparison.example_of(task)}s",
         "verdict": verdict(view),
         "figures": run_section.figures(view),
         "steps": steps,

@@ -73,7 +73,7 @@ def sequences(view: Mapping[str, Any]) -> Mapping[str, Any]:
 def facts(view: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Sources, references, rows that were left out, status of the answers, and speed."""
     found = sequences(view)
-    noun = "texts" if comparison.task_of(view) == "language_model" else "sources"
+    noun = f"{comparison.example_of(comparison.task_of(view))}s"
     known = [(noun, count(found["sources"]))] if "sources" in found else []
     if finite(found.get("references")):
         known.append(("references", count(found["references"])))

@@ -16,8 +16,6 @@ from trainer.errors import TandemError
 if TYPE_CHECKING:
     from trainer.checkpoints import Checkpoint
 
-_DAMAGED, _GONE = "TRAIN-202", "TRAIN-205"
-
 
 @dataclasses.dataclass(frozen=True)
 class Found:
@@ -58,7 +56,7 @@ def follow(
     Raises:
         TandemError: `DECODE-003` if there is nothing to look at and nothing to wait for.
     """
-    from trainer.checkpoints import checkpoints_in, read_checkpoint  # brings TensorFlow
+    from trainer.checkpoints import checkpoints_in, read_if_whole  # brings TensorFlow
 
     seen: set[int] = set()
     while True:
@@ -68,11 +66,7 @@ def follow(
         for step, path in _in_order(checkpoints_in(directory) if directory is not None else [], newest):
             if step in seen or (spec := read_spec(path.parent / SPEC)) is None:
                 continue
-            try:
-                checkpoint = read_checkpoint(path)
-            except TandemError as error:
-                if error.code not in (_DAMAGED, _GONE):
-                    raise
+            if (checkpoint := read_if_whole(path)) is None:
                 continue
             seen.add(step)
             yield Found(step, checkpoint, spec)

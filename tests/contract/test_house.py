@@ -92,6 +92,9 @@ LIGHT = (
     "runs diff FIRST SECOND",
     "report",
     "gate explain",
+    "experiments list",
+    "experiments show attention_rnn",
+    "experiments diff attention_rnn transformer_small",
 )
 
 

@@ -82,6 +82,17 @@ def write_data(path: Path, rows: int = 2000) -> None:
             writer.writerow([shown, colour, joined, day, "yes" if chance.random() < likely else "no"])
 
 
+def write_pairs(path: Path, rows: int = 1200) -> None:
+    """Numbers and their digits in words, last one first: what no rule for single characters can write."""
+    names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    numbers = random.Random(5).sample(range(10_000), rows)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["number", "spoken"])
+        for number in numbers:
+            writer.writerow([f"no. {number}", " ".join(names[int(digit)] for digit in reversed(str(number)))])
+
+
 def table() -> list[str]:
     """The commands of the table, in its order."""
     return re.findall(r"^\|[^|]+\| `tandem ([^`]+)` \|$", README, re.MULTILINE)
@@ -104,6 +115,7 @@ def test_the_first_screen_shows_a_command_a_picture_and_two_commands_for_own_dat
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
     directory = tmp_path_factory.mktemp("walk")
     write_data(directory / "data.csv")
+    write_pairs(directory / "pairs.csv")
     return Walk(directory)
 
 
@@ -114,7 +126,7 @@ def test_every_command_of_the_readme_works_as_it_stands_there(walk: Walk, all_ro
         if line.startswith(NEEDS_A_CLUSTER) or (not all_rows and line.startswith(SHOWN_ELSEWHERE)):
             continue
         typed = re.sub(r"\bCOL\b", "answer", line, count=1)
-        typed = typed.replace("--time COL", "--time asked")
+        typed = typed.replace("--time COL", "--time asked").replace("--label TEXT", "--label spoken")
         if line.startswith("runs diff"):
             typed = f"runs diff {' '.join(run['run_id'] for run in reversed(walk.runs()))}"
         typed = re.sub(r"\bRUN\b", walk.runs()[0]["run_id"] if "RUN" in line else "", typed)
@@ -141,6 +153,10 @@ def test_every_command_of_the_readme_works_as_it_stands_there(walk: Walk, all_ro
     assert "data.split.by: hash -> time" in said["config diff data.yaml timed.yaml"]
     assert "✗" not in said["doctor"]
     assert "every check holds" in next(text for line, text in said.items() if line.startswith("compile"))
+    assert "Pushed version 1" in said["run pairs.yaml"]
+    assert "exact_match" in said["evaluate pairs.yaml"]
+    assert "five" in said["decode pairs.yaml"]
+    assert "attention_rnn" in said["experiments list"]
     assert "status  pushed" in said["simulate pipeline.yaml --put data.csv"]
 
 

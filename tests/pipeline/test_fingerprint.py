@@ -23,7 +23,7 @@ PACKAGES = ("components", "transforms", "trainer")
 ENTRIES = {
     **{step: (f"components/{step}/executor.py",) for step in SOURCES},
     "validator": (),
-    "transform": ("transforms/tabular/__init__.py",),
+    "transform": ("transforms/tabular/__init__.py", "transforms/text/__init__.py"),
     "evaluate": ("components/evaluate/tfma_metrics.py",),
     # The dry run is a process of its own, started by module name.
     "gate": ("components/gate/executor.py", "trainer/export/dry_run.py"),

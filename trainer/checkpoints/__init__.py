@@ -1,7 +1,7 @@
 """Checkpoints from which a killed training continues as if nothing had happened."""
 
 from trainer.checkpoints.file import Checkpoint, read_checkpoint, write_checkpoint
-from trainer.checkpoints.store import CheckpointStore, checkpoints_in, discard
+from trainer.checkpoints.store import CheckpointStore, checkpoints_in, discard, read_if_whole
 
 __all__ = [
     "Checkpoint",
@@ -9,5 +9,6 @@ __all__ = [
     "checkpoints_in",
     "discard",
     "read_checkpoint",
+    "read_if_whole",
     "write_checkpoint",
 ]

@@ -28,6 +28,16 @@ def checkpoints_in(directory: str | Path) -> list[tuple[int, Path]]:
     return sorted((int(path.name.removeprefix("checkpoint-").partition(".")[0]), path) for path in names)
 
 
+def read_if_whole(path: Path) -> Checkpoint | None:
+    """The checkpoint in a file, or None if it is damaged, was removed or cannot be read now; only looks."""
+    try:
+        return read_checkpoint(path)
+    except TandemError as error:
+        if error.code not in ("TRAIN-202", "TRAIN-205"):
+            raise
+        return None
+
+
 class CheckpointStore:
     """Writes checkpoints and finds the newest whole one.
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import tensorflow as tf
 
+from trainer.models.sequence.numeric import dims
 from trainer.spec.sequence import BEGIN, PADDING
 
 NEVER = -float("inf")
@@ -103,14 +104,18 @@ def best(some: Finished, more: Finished) -> Finished:
 
 
 def reorder(nest: Nest, parents: tf.Tensor) -> Nest:
-    """Each place of `(b, k, ...)` tensors gets what its parent held; `parents` is int32 `(b, k)`."""
-    batch, places = tf.unstack(tf.shape(parents))
+    """Each place of `(b, k, ...)` tensors gets what its parent held; `parents` is int32 `(b, k)`.
+
+    A nest with a method `reordered` is asked to do it: it knows what of it has to be moved.
+    """
+    if hasattr(nest, "reordered"):
+        return nest.reordered(lambda part: reorder(part, parents))
+    batch, places = dims(parents)
     rows = tf.reshape(parents + tf.range(batch)[:, None] * places, (-1,))
 
     def one(tensor: tf.Tensor) -> tf.Tensor:
-        shape = tf.shape(tensor)
-        flat = tf.reshape(tensor, tf.concat([[-1], shape[2:]], 0))
-        moved = tf.reshape(tf.gather(flat, rows), shape)
+        shape = dims(tensor)
+        moved = tf.reshape(tf.gather(tf.reshape(tensor, (-1, *shape[2:])), rows), shape)
         moved.set_shape(tensor.shape)
         return moved
 

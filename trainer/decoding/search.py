@@ -86,11 +86,11 @@ def greedy(
 
 
 def _loose(nest: Any) -> Any:
-    """Shapes of which only the last dimension stays, and not even that if it is that of the examples."""
+    """Shapes that change: the number of examples, and what has no room yet and so grows."""
 
     def one(tensor: tf.Tensor) -> tf.TensorShape:
-        free = max(len(tensor.shape) - 1, min(len(tensor.shape), 1))
-        return tf.TensorShape([None] * free + tensor.shape.as_list()[free:])
+        sizes = tensor.shape.as_list()
+        return tf.TensorShape([None if axis == 0 or not size else size for axis, size in enumerate(sizes)])
 
     return tf.nest.map_structure(one, nest)
 

@@ -298,7 +298,7 @@ class RowOptimizer(keras.optimizers.Optimizer):
         added = [added_rows(g) if isinstance(g, tf.IndexedSlices) else g for g in gradients]
         if most:
             return [_changed(g, lambda values: tf.clip_by_value(values, -most, most)) for g in added]
-        squares = [tf.reduce_sum(tf.square(tf.cast(_values(g), tf.float32))) for g in added]
+        squares = [2.0 * tf.nn.l2_loss(tf.cast(_values(g), tf.float32)) for g in added]
         if together:
             squares = [tf.add_n(squares)] * len(added)
         bound = tf.constant(limit or together, tf.float32)

@@ -38,9 +38,10 @@ def state_bytes(optimizer: keras.optimizers.Optimizer) -> dict[str, dict[str, An
 
 
 def state_of_others(shapes: Iterable[tuple[int, ...]]) -> dict[str, int]:
-    """Bytes of float32 slots that Adam, AdaGrad and Adafactor would have for variables of these shapes.
+    """Bytes of float32 slots that other optimizers would have for variables of these shapes.
 
-    Adam has two numbers for each parameter, AdaGrad one. Adafactor, without momentum, has one for each row
+    Adam has two numbers for each parameter, AdaGrad one. SM3, without momentum, has one for each index of
+    each axis. Adafactor, without momentum, has one for each row
     and column of the last two axes and one for each parameter of a vector; that of Keras also keeps their
     product, one more for each parameter of a variable of two axes or more.
 
@@ -59,6 +60,7 @@ def state_of_others(shapes: Iterable[tuple[int, ...]]) -> dict[str, int]:
     return {
         "Adam": 8 * numbers,
         "AdaGrad": 4 * numbers,
+        "SM3": 4 * sum(max(1, sum(shape)) for shape in every),
         "Adafactor": 4 * (factors + vectors),
         "Adafactor of Keras": 4 * (factors + numbers),
     }

@@ -71,6 +71,19 @@ def _sequence(values: dict[str, Any], task: str, report: Report) -> None:
     if task == "language_model" and auxiliary.get("task") not in ("none", None):
         where = ("train", "sequence", "auxiliary", "task")
         report.add(where, "a language model has no second task; expected none.", auxiliary["task"])
+    elif auxiliary.get("task") == "reconstruct":
+        _reconstruct(values, report)
+
+
+def _reconstruct(values: dict[str, Any], report: Report) -> None:
+    """The way back needs one vocabulary, which different kinds of units never are."""
+    where, ours = ("train", "sequence", "auxiliary", "task"), values["label"]["units"]
+    for name, feature in values["features"].items():
+        units = feature["units"] if feature and feature["kind"] == "text" else None
+        if units and ours and units != ours:
+            message = f"needs equal units of `{name}` and the label, which are {units} and {ours}."
+            depends: list[Path] = [("features", name, "units"), ("label", "units")]
+            report.add(where, message, "reconstruct", depends=depends)
 
 
 def _features(features: dict[str, Any], task: str, report: Report) -> None:

@@ -9,6 +9,7 @@ from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2 as kubernetes
 from kfp.pipeline_spec import pipeline_spec_pb2
 
+from pipeline import kernels
 from pipeline.config import Config
 from pipeline.config.kubeflow import Settings
 from pipeline.kubeflow.compiler.passes import containers, tasks
@@ -18,13 +19,8 @@ Json = dict[str, Any]
 
 # Each attempt would point a live service at the release again, and take it back again.
 _ONCE = frozenset({"serve"})
-# Root file systems may be read-only; with these kernels a model has the bits of one trained by `tandem run`.
-_ENVIRONMENT = {
-    "HOME": "/tmp",
-    "TMPDIR": "/tmp",
-    "TF_CPP_MIN_LOG_LEVEL": "2",
-    "TF_ENABLE_ONEDNN_OPTS": "0",
-}
+# Root file systems may be read-only.
+_ENVIRONMENT = {"HOME": "/tmp", "TMPDIR": "/tmp", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 def _own(config: Config, step: str) -> set[str]:
@@ -61,9 +57,9 @@ def apply(spec: Json, config: Config) -> None:
         step = label.removesuffix("_executor")
         settings = settings_of(config, step)
         container["image"] = settings.image or config.kubeflow.image
-        container["env"] = [
-            {"name": name, "value": value} for name, value in sorted({**_ENVIRONMENT, **settings.env}.items())
-        ]
+        # With the kernels of `tandem run` a model has the bits of one trained by it.
+        variables = _ENVIRONMENT | kernels.environment(config) | settings.env
+        container["env"] = [{"name": name, "value": value} for name, value in sorted(variables.items())]
         resources = _resources(settings)
         if resources:
             container["resources"] = resources

@@ -70,6 +70,26 @@ def test_different_numbers_of_files_are_told(place: Any) -> None:
     assert (error.code, "de 1, en 2" in error.message) == ("INGEST-020", True)
 
 
+def test_files_that_are_not_there_are_told_with_the_key_that_names_them(place: Any) -> None:
+    place.write("train.en", "one\n")
+    error = place.fails(lambda: read(place, lines=LINES))
+    assert error.code == "INGEST-002"
+    assert "`data.lines`" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("pairs", "cause"),
+    [([("same", str(number)) for number in range(30)], "one `de`"), ([("x", ""), ("y", "")], "lacks")],
+)
+def test_a_constant_source_and_missing_targets_are_told_apart(
+    place: Any, pairs: list[tuple[str, str]], cause: str
+) -> None:
+    write(place, pairs)
+    error = place.fails(lambda: read(place, lines=LINES))
+    assert error.code == "INGEST-017"
+    assert cause in error.hint
+
+
 def test_a_line_without_an_end_is_told(place: Any) -> None:
     write(place, PAIRS)
     place.write("train.de", "x" * 3_000_000)

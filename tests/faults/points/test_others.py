@@ -24,6 +24,8 @@ MET = {
     ],
     # Of tests/components/release.
     "release": ["release.rename", "release.collect", "release.remove_torn", "release.remove_left"],
+    # Of tests/pipeline/watch/test_faults.py.
+    "watch": ["watch.append", "watch.appended"],
     "mirror": ["mirror.upload", "mirror.uploaded", "mirror.write"],
 }  # fmt: skip
 LONG = ("raise", "ENOSPC", "ENOSPC*", "EIO", "EROFS")

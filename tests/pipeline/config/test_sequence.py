@@ -66,6 +66,16 @@ def test_what_is_given_stays() -> None:
     assert (config.model.sequence.embedding, config.model.sequence.dropout) == (5, 0.2)
 
 
+def test_a_second_task_on_the_way_back_needs_the_same_units_on_both_sides() -> None:
+    config = parse(PAIRS, ["train.sequence.auxiliary.task=reconstruct", "features.word.units=tokens"])
+    assert config.label.units == "tokens"
+
+
+def test_scores_of_sequences_may_differ_by_the_rounding_of_their_sums() -> None:
+    assert parse(PAIRS).push.equality_tolerance == parse(TEXTS).push.equality_tolerance == 1e-4
+    assert parse(PAIRS, ["push.equality_tolerance=1e-6"]).push.equality_tolerance == 1e-6
+
+
 def test_completing_leaves_its_argument_alone() -> None:
     values = {"task": "seq2seq", "model": {"sequence": None}, "features": {"word": {}}}
     made = complete(values)
@@ -109,6 +119,7 @@ def test_text_and_back(text: str, defaults: bool) -> None:
         ("model.sequence.decoding.n_best=9", "model.sequence.decoding.n_best"),
         ("model.sequence.decoding.beam=2", "model.sequence.decoding.n_best"),
         ("model.sequence.shared_embeddings=all", "model.sequence.shared_embeddings"),
+        ("train.sequence.auxiliary.task=reconstruct", "train.sequence.auxiliary.task"),
         ("model.sequence.dropout=1", "model.sequence.dropout"),
         ("model.sequence.encoder.knd=lstm", "model.sequence.encoder.knd"),
         ("train.sequence.batch_tokens=0", "train.sequence.batch_tokens"),

@@ -110,6 +110,38 @@ def test_text_without_defaults_holds_only_what_was_said() -> None:
     assert yaml.safe_load(dump(config, defaults=False)) == {**BASE, "train": {"epochs": 3.0}}
 
 
+def test_text_without_defaults_keeps_a_default_that_the_experiment_would_change() -> None:
+    text = """
+name: words
+task: seq2seq
+experiment: attention_rnn_small
+label: {column: spoken, units: words}
+features: {written: {kind: text, units: characters}}
+data: {path: pairs.csv}
+model: {sequence: {dropout: 0.2, encoder: {units: 256}, decoding: {beam: 8}}}
+train: {epochs: 10, weight_averaging: 0.0}
+gate: {rules: [{metric: wer, max: 0.5}]}
+"""
+    config = parse(text)
+    assert parse(dump(config, defaults=False)) == config
+    assert "units: 256" in dump(config, defaults=False)
+
+
+def test_text_without_defaults_keeps_a_default_that_the_task_would_change() -> None:
+    text = """
+name: words
+task: language_model
+label: {column: text, units: words}
+features: {}
+data: {path: rows.csv, null_values: ["", "null", "NULL", "None", "NA", "N/A", "NaN", "nan"]}
+gate: {rules: [{metric: perplexity, max: 50}]}
+push: {equality_tolerance: 1e-6}
+"""
+    config = parse(text)
+    assert parse(dump(config, defaults=False)) == config
+    assert config.push.equality_tolerance == 1e-6
+
+
 def test_a_feature_stands_on_one_line() -> None:
     lines = dump(Config.model_validate(BASE), defaults=False).splitlines()
     assert "  x: {kind: numeric}" in lines

@@ -102,6 +102,27 @@ def test_many_texts_without_a_source_are_no_classes_as_before(tmp_path: Path) ->
     assert refused(data, "y", task="seq2seq").code == "INIT-011"
 
 
+def test_the_only_other_column_is_the_source_even_if_it_holds_numbers(tmp_path: Path) -> None:
+    numbers = CHOOSE.sample(range(100_000), len(SENTENCES))
+    found = infer(write(tmp_path / "rows.csv", written=numbers, spoken=SENTENCES), "spoken")
+    assert reloaded(found, tmp_path).features["written"].kind == "text"
+    assert found.config.task == "seq2seq"
+
+
+def test_a_label_of_texts_that_is_refused_says_how_to_name_its_source(tmp_path: Path) -> None:
+    data = write(tmp_path / "rows.csv", x=[number % 7 for number in range(400)], y=SYMBOLS)
+    assert "--source" in refused(data, "y").hint
+    assert infer(data, "y", source_column="x").config.task == "seq2seq"
+
+
+def test_files_of_lines_are_refused_with_the_way_to_read_them(tmp_path: Path) -> None:
+    for name in ("train.0.de", "train.1.de"):
+        (tmp_path / name).write_text("\n".join(WORDS))
+    error = refused(tmp_path / "train.*.de", "de")
+    assert error.code == "INIT-001"
+    assert "data.lines" in error.hint
+
+
 def test_texts_among_many_other_columns_are_not_guessed(tmp_path: Path) -> None:
     numbers = {f"n{place}": [CHOOSE.random() for _ in WORDS] for place in range(5)}
     data = write(tmp_path / "rows.csv", word=WORDS, **numbers, y=SYMBOLS)

@@ -191,6 +191,15 @@ def test_state_of_the_optimizers_stands_beside_what_others_would_take(make_view:
     ]
 
 
+def test_the_only_optimizer_does_not_stand_beside_itself(make_view: Make) -> None:
+    view = make_view("pushed")
+    state = view["training"]["optimizer_state"]
+    state["parts"] = {"adam": {"optimizer": "Adam", "parameters": 10, "bytes": 80}}
+    found = section(page.render(view), "training")
+    assert "AdaGrad instead" in found
+    assert "Adam instead" not in found
+
+
 def test_serving_times_carry_their_own_units(make_view: Make) -> None:
     html = section(page.render(make_view("pushed")), "sizes")
     facts = dict(re.findall(r'<th scope="row">([^<]*)</th><td class="num">([^<]*)</td>', html))

@@ -43,6 +43,18 @@ def test_metrics_of_sequences_are_ordered_and_know_their_better_side(make_view: 
     assert "0.2910 to 0.3090" in wer
 
 
+@pytest.mark.parametrize(
+    ("kind", "examples"), [("words", "sources"), ("characters", "texts"), ("pushed", "rows")]
+)
+def test_metrics_are_over_examples_of_the_task(make_view: Make, kind: str, examples: str) -> None:
+    html = section(page.render(make_view(kind)), "metrics")
+    assert f"Metrics over all {examples} of the eval split" in html
+    heads = set(re.findall(r'<th scope="col" class="num">(Rows|Sources|Texts)</th>', html))
+    assert heads <= {examples.capitalize()}
+    assert heads or kind != "pushed"
+    assert ("without label" in page.render(make_view(kind))) == (kind == "pushed")
+
+
 def test_a_language_model_shows_perplexity_and_texts(make_view: Make) -> None:
     html = page.render(make_view("characters"))
     assert "units drawn by their frequency alone (prior)" in html

@@ -22,6 +22,11 @@ def built(optimizer: Any) -> Any:
     return optimizer
 
 
+def test_what_sm3_would_take_is_what_it_takes() -> None:
+    (found,) = state_bytes(built(SM3(momentum=0.0))).values()
+    assert found["bytes"] == state_of_others(SHAPES)["SM3"]
+
+
 @pytest.mark.parametrize("kind", ["Adam", "Adagrad", "Adafactor"])
 def test_what_others_would_take_is_what_those_of_keras_take(kind: str) -> None:
     name = {"Adagrad": "AdaGrad", "Adafactor": "Adafactor of Keras"}.get(kind, kind)

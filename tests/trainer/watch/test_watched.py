@@ -31,9 +31,9 @@ from trainer.watch import Watched
 def told(place: TextPlace, root: Path, quantisation: Any) -> RunSpec:
     """A training of a few steps that exports its last weights, with a checkpoint before them."""
     layers = SequenceModelSpec(
-        embedding=32,
-        encoder=StackSpec(units=32),
-        decoder=StackSpec(units=32),
+        embedding=16,
+        encoder=StackSpec(units=16),
+        decoder=StackSpec(units=16),
         quantisation=quantisation,
         decoding=DecodingSpec(beam=1, n_best=1),
     )
@@ -60,10 +60,10 @@ def told(place: TextPlace, root: Path, quantisation: Any) -> RunSpec:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> TextPlace:
-    return reversed_words.build(tmp_path_factory.mktemp("words"))
+    return reversed_words.build(tmp_path_factory.mktemp("words"), count=600)
 
 
-@pytest.mark.parametrize("quantisation", ["none", "aware"])
+@pytest.mark.parametrize("quantisation", [pytest.param("none", marks=pytest.mark.soak), "aware"])
 def test_checkpoints_answer_as_the_exports_of_them(
     place: TextPlace, tmp_path: Path, quantisation: str
 ) -> None:
@@ -71,7 +71,7 @@ def test_checkpoints_answer_as_the_exports_of_them(
     run(spec)
     # As a file holds it.
     watched = Watched.from_json(json.loads(json.dumps(spec.to_json())))
-    requests = tf.constant([request(word) for word in place.words[:40]])
+    requests = tf.constant([request(word) for word in place.words[:20]])
     answers = []
     for _, path in checkpoints_in(spec.checkpoint_dir):
         watched.take(read_checkpoint(path))

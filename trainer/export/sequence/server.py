@@ -24,11 +24,11 @@ from trainer.storage import write_json
 
 FEATURES = "assets.extra/feature_spec.json"
 """In the SavedModel, the feature specification: task, units of both sides and raw inputs."""
-
-
 EXPLAIN = "explain"
 NEVER = -1e9
 """Score and log-probability of an empty text in the place of a hypothesis that was not found."""
+MOST_EXPONENT = 88.0
+"""Logarithm of the greatest perplexity; that of a text nearly without probability would be infinite."""
 
 
 class SequenceServer(tf.Module):
@@ -107,7 +107,7 @@ class SequenceServer(tf.Module):
         Returns:
             `source_units` string `(rows, source)` and `units` string `(rows, target)`, padded with empty
             texts, and `attention` float32 `(rows, target, source)`: for each unit of the hypothesis the
-            weights of the source units, a mean over heads.
+            weights of the source units, a mean over heads. An empty text has neither.
         """
         source_units = self._features.source
         assert source_units is not None
@@ -119,9 +119,11 @@ class SequenceServer(tf.Module):
             found = self._search(source.ids, attention=True)
         assert found.attention is not None
         longest = tf.shape(found.attention)[1] - 1
+        # What is answered for an empty text is not what the search made of it.
+        ids = tf.where((source.status == EMPTY)[:, None], 0, found.ids[:, 0, :longest])
         return {
             "source_units": Joiner(source_units).units(source.ids),
-            "units": self._joiner.units(found.ids[:, 0, :longest]),
+            "units": self._joiner.units(ids),
             "attention": found.attention[:, :longest],
         }
 
@@ -167,7 +169,7 @@ class SequenceServer(tf.Module):
         units = tf.cast(lengths, tf.float32)[:, None]
         return {
             "log_probabilities": total,
-            "perplexities": tf.exp(-total / units),
+            "perplexities": tf.exp(tf.minimum(-total / units, MOST_EXPONENT)),
             "lengths": tf.cast(lengths, tf.int64)[:, None],
             "status": text.status,
         }

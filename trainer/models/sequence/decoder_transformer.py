@@ -9,9 +9,16 @@ import tensorflow as tf
 from trainer.models.sequence.attention import Attention, AttentionKind, Memory
 from trainer.models.sequence.decoder import Run, mean_over_heads
 from trainer.models.sequence.dropout import StepsDropout
-from trainer.models.sequence.numeric import dims
+from trainer.models.sequence.numeric import MASKED, dims
 from trainer.models.sequence.parts import Affine, Embedding, Norm, Part
-from trainer.models.sequence.transformer import Branch, Cache, FeedForward, SelfAttention, sinusoids
+from trainer.models.sequence.transformer import (
+    Branch,
+    FeedForward,
+    Fixed,
+    Growing,
+    SelfAttention,
+    sinusoids,
+)
 from trainer.spec.sequence import StackSpec
 
 
@@ -121,24 +128,33 @@ class TransformerDecoder(Part):
             )
         return self._output(hidden), None if weights is None else mean_over_heads(weights)
 
-    def begin(self, batch: Any, hypotheses: Any, steps: int, fixed: bool) -> list[Cache]:
+    def begin(self, batch: Any, hypotheses: Any, steps: int, fixed: bool) -> Growing:
         """The keys and values of each block before the first step."""
-        return [block.own.begin(batch, hypotheses, steps, fixed) for block in self.blocks]
+        count, heads = steps if fixed else 0, self.blocks[0].own.heads
+        empty = [tf.zeros((batch, heads, count * hypotheses, self.units // heads)) for _ in self.blocks]
+        kind = Fixed if fixed else Growing
+        return kind(empty, empty, tf.zeros((batch, hypotheses, count, hypotheses)))
 
     def step(
-        self, memory: list[Memory] | None, cache: list[Cache], ids: tf.Tensor, embed: Embedding, position: Any
-    ) -> tuple[tf.Tensor, list[Cache], tf.Tensor | None]:
+        self, memory: list[Memory] | None, cache: Growing, ids: tf.Tensor, embed: Embedding, position: Any
+    ) -> tuple[tf.Tensor, Growing, tf.Tensor | None]:
         """One step of `(b, k)` ids.
 
         Returns:
             float32 `(b, k, width)`, the new keys and values, and the attention `(b, k, s)` or None.
         """
         hidden = self.enter(embed(ids)) + sinusoids(position, self.units)
-        caches, weights = [], None
-        for index, (block, own) in enumerate(zip(self.blocks, cache, strict=True)):
-            change, own = block.own.step(block.around.norm(hidden), own, position)
-            caches.append(own)
+        cache, here = cache.with_room(position)
+        batch, places, _, _ = dims(cache.ancestry)
+        bias = tf.reshape((1.0 - cache.ancestry) * MASKED, (batch, 1, places, -1))
+        kept, weights = [], None
+        for index, block in enumerate(self.blocks):
+            earlier = (cache.keys[index], cache.values[index])
+            change, own = block.own.step(block.around.norm(hidden), earlier, bias, here)
+            kept.append(own)
             hidden, weights = block.rest(
                 hidden + change, None if memory is None else memory[index], position, False
             )
-        return self._output(hidden), caches, None if weights is None else mean_over_heads(weights)
+        keys, values = ([own[part] for own in kept] for part in (0, 1))
+        cache = cache._replace(keys=keys, values=values)
+        return self._output(hidden), cache, None if weights is None else mean_over_heads(weights)

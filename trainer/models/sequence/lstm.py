@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from trainer.models.layers import derive_seed
-from trainer.models.sequence.numeric import product
+from trainer.models.sequence.numeric import product, turned
 from trainer.models.sequence.parts import Part
 from trainer.models.sequence.recurrence import State, cell, recurrence
 
@@ -78,6 +78,5 @@ class Bidirectional(Part):
         self.back = Lstm(f"{name}_back", inputs, units, self.seed)
 
     def call(self, inputs: tf.Tensor, lengths: tf.Tensor, training: bool = False) -> tf.Tensor:
-        turned = tf.reverse_sequence(inputs, lengths, seq_axis=0, batch_axis=1)
-        back = tf.reverse_sequence(self.back(turned, training=training), lengths, seq_axis=0, batch_axis=1)
-        return tf.concat([self.ahead(inputs, training=training), back], -1)
+        back = self.back(turned(inputs, lengths, training), training=training)
+        return tf.concat([self.ahead(inputs, training=training), turned(back, lengths, training)], -1)

@@ -45,6 +45,34 @@ def product(inputs: tf.Tensor, kernel: Any, precision: str) -> tf.Tensor:
     return tf.reshape(found, (*leading, kernel.shape[-1])) if len(leading) != 1 else found
 
 
+def turned(inputs: tf.Tensor, lengths: tf.Tensor, training: bool) -> tf.Tensor:
+    """Each sequence in reverse, the padding after it left in its place.
+
+    `tf.reverse_sequence` goes number by number; rows that are gathered take a tenth of its time.
+
+    Args:
+        inputs: float32 `(steps, batch, n)`.
+        lengths: int32 `(batch,)`.
+        training: bool. Whether to have the gradient made here, which is turning once more; a SavedModel
+            cannot hold it.
+
+    Example:
+        >>> turned(tf.constant([[[1.0]], [[2.0]], [[0.0]]]), tf.constant([2]), False).numpy().ravel().tolist()
+        [2.0, 1.0, 0.0]
+    """
+    steps, batch, width = dims(inputs)
+    places = tf.range(steps)[:, None]
+    sources = tf.where(places < lengths, lengths - 1 - places, places)
+    rows = tf.reshape(sources * batch + tf.range(batch), (-1,))
+
+    def moved(values: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(tf.gather(tf.reshape(values, (steps * batch, width)), rows), (steps, batch, width))
+
+    if not training:
+        return moved(inputs)
+    return tf.custom_gradient(lambda values: (moved(values), moved))(inputs)
+
+
 def attend(scores: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Softmax over the last axis of what the mask lets through; all weights are 0 where that is nothing.
 

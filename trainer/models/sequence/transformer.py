@@ -5,7 +5,8 @@ Reference: Vaswani et al., 2017, arXiv:1706.03762; Xiong et al., 2020, arXiv:200
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -17,20 +18,40 @@ from trainer.models.sequence.parts import Affine, Norm, Part
 
 
 class Growing(NamedTuple):
-    """Keys and values of earlier positions alone, `(b, k, heads, positions, d)`."""
+    """What a step needs of earlier positions, which are added one by one.
 
-    keys: tf.Tensor
-    values: tf.Tensor
+    Keys and values stay where they were made: a search that goes on from other hypotheses moves the ancestry
+    alone, and each hypothesis attends to what its own ancestors left.
+
+    Args:
+        keys: of each block, float32 `(b, heads, positions * k, d)`, all hypotheses of a position together.
+        values: the same.
+        ancestry: float32 `(b, k, positions, k)`, 1 for the ancestor of each hypothesis at each position.
+    """
+
+    keys: list[tf.Tensor]
+    values: list[tf.Tensor]
+    ancestry: tf.Tensor
+
+    def reordered(self, move: Callable[[Any], Any]) -> Growing:
+        """The cache of hypotheses that go on from others; `move` takes each place from its parent."""
+        return self._replace(ancestry=move(self.ancestry))
+
+    def with_room(self, position: Any) -> tuple[Growing, tf.Tensor | None]:
+        """The ancestry with one position more, and where it is among those there is room for already."""
+        del position
+        batch, places, _, _ = dims(self.ancestry)
+        own = tf.broadcast_to(tf.eye(places)[:, None], (batch, places, 1, places))
+        return self._replace(ancestry=tf.concat([self.ancestry, own], 2)), None
 
 
-class Fixed(NamedTuple):
-    """Keys and values with room for all positions from the start, as static shapes need."""
+class Fixed(Growing):
+    """The same with room for all positions from the start, as static shapes need."""
 
-    keys: tf.Tensor
-    values: tf.Tensor
-
-
-Cache: TypeAlias = Growing | Fixed
+    def with_room(self, position: Any) -> tuple[Growing, tf.Tensor | None]:
+        _, places, steps, _ = dims(self.ancestry)
+        here = tf.reshape(tf.range(steps) == position, (-1, 1))
+        return self._replace(ancestry=tf.where(here, tf.eye(places)[:, None], self.ancestry)), here
 
 
 def sinusoids(positions: Any, width: int) -> tf.Tensor:
@@ -75,28 +96,33 @@ class SelfAttention(Part):
         found = tf.matmul(attend(scores, mask), value)
         return self.output_map(join_heads(found))
 
-    def begin(self, batch: Any, hypotheses: Any, steps: int, fixed: bool) -> Cache:
-        """The cache before the first step; see `Growing` and `Fixed`."""
-        count = steps if fixed else 0
-        zeros = tf.zeros((batch, hypotheses, self.heads, count, self.units // self.heads))
-        return Fixed(zeros, zeros) if fixed else Growing(zeros, zeros)
+    def step(
+        self, inputs: tf.Tensor, earlier: tuple[tf.Tensor, tf.Tensor], bias: tf.Tensor, here: Any
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+        """One more position of float32 `(b, k, units)`.
 
-    def step(self, inputs: tf.Tensor, cache: Cache, position: Any) -> tuple[tf.Tensor, Cache]:
-        """One more position of float32 `(b, k, units)`, which is position `position`."""
-        batch, hypotheses, width = dims(inputs)
-        shape = (batch, hypotheses, self.heads, 1, width // self.heads)
-        query, *new = (tf.reshape(part, shape) for part in tf.split(self.inputs(inputs), 3, -1))
-        if isinstance(cache, Fixed):
-            places = tf.range(cache.keys.shape[3])
-            here = tf.reshape(places == position, (-1, 1))
-            cache = Fixed(*(tf.where(here, part, old) for part, old in zip(new, cache, strict=True)))
-            mask = tf.cast(places <= position, tf.float32)
+        Args:
+            inputs: of the position.
+            earlier: keys and values, see `Growing`.
+            bias: float32 `(b, 1, k, positions * k)`, added to the scores.
+            here: bool `(positions, 1)`, which of the positions it is; None for one more than there are.
+
+        Returns:
+            float32 `(b, k, units)`, and keys and values with those of this position.
+        """
+        query, *new = (split_heads(part, self.heads) for part in tf.split(self.inputs(inputs), 3, -1))
+        if here is None:
+            keys, values = (tf.concat([old, part], 2) for old, part in zip(earlier, new, strict=True))
         else:
-            cache = Growing(*(tf.concat([old, part], 3) for part, old in zip(new, cache, strict=True)))
-            mask = tf.ones((1,))
-        scores = tf.matmul(query * self.scale, cache.keys, transpose_b=True)
-        found = tf.matmul(attend(scores, mask), cache.values)
-        return self.output_map(tf.reshape(found, (batch, hypotheses, width))), cache
+            batch, heads, places, width = dims(query)
+            apart = (batch, heads, -1, places, width)
+            keys, values = (
+                tf.reshape(tf.where(here[..., None], part[:, :, None], tf.reshape(old, apart)), old.shape)
+                for old, part in zip(earlier, new, strict=True)
+            )
+        scores = tf.matmul(query * self.scale, keys, transpose_b=True)
+        found = tf.matmul(tf.nn.softmax(scores + bias), values)
+        return self.output_map(join_heads(found)), (keys, values)
 
 
 class FeedForward(Part):

@@ -73,3 +73,12 @@ def test_of_a_text_that_is_cut_off_only_the_beginning_counts(
 
 def test_there_is_nothing_to_explain(served: Any) -> None:
     assert set(served) == {"serving_default", "predict"}
+
+
+def test_a_text_nearly_without_probability_has_a_finite_perplexity(place: TextPlace) -> None:
+    sure = build_sequence_model(place.features, SMALL.sequence or SequenceModelSpec(), 1)
+    sure.output_map.kernel.assign(sure.output_map.kernel.value * 1e4)
+    server = SequenceServer(place.features, sure, DecodingSpec(), 1.0, TransformGraph(place.graph))
+    found = server.predict_examples(tf.constant([request("abcdefgh")]), place.features.raw)
+    assert found["log_probabilities"].numpy().item() < -9 * 89
+    assert np.isfinite(found["perplexities"].numpy()).all()

@@ -130,6 +130,12 @@ def test_every_unit_of_a_hypothesis_tells_what_it_looked_at(served: Any) -> None
     assert not attention[1][:, 2:].any()
 
 
+def test_an_empty_text_is_explained_by_nothing(served: Any) -> None:
+    found = served.signatures["explain"](examples=tf.constant([request(""), request("ef")]))
+    assert found["units"].numpy().tolist() == [[b"", b""], [b"F", b"E"]]
+    assert not found["attention"].numpy()[0].any()
+
+
 def test_the_record_of_the_training_holds_what_later_steps_read(
     trained: tuple[Path, dict[str, Any]], place: TextPlace
 ) -> None:

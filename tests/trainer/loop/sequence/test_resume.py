@@ -32,11 +32,12 @@ class StopHereError(Exception):
     pass
 
 
+@pytest.mark.parametrize("stops", [(9,), pytest.param((2, 5, 9), marks=pytest.mark.soak)])
 def test_training_stopped_again_and_again_ends_with_the_same_bits(
-    start: Train, unbroken: tuple[SequenceResult, Path]
+    start: Train, unbroken: tuple[SequenceResult, Path], stops: tuple[int, ...]
 ) -> None:
     assert unbroken[0].summary["steps"] > 12
-    for stop in (2, 9):
+    for stop in stops:
 
         def progress(step: int, *_: Any, stop: int = stop) -> None:
             if step >= stop:

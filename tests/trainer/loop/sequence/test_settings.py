@@ -8,16 +8,15 @@ from typing import Any
 import pytest
 
 from tests.trainer.loop.sequence.conftest import Train
-from tests.trainer.sequences import PLAN, SMALL, own
+from tests.trainer.sequences import SMALL, own
 from trainer.spec import BiTemperedSpec, ModelSpec, SequenceModelSpec
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"optimizer": "sm3", "learning_rate": 0.05},
-        {"precision": "bfloat16"},
-        {"schedule": "rsqrt", "weight_decay": 0.01},
+        {"optimizer": "sm3", "learning_rate": 0.05, "precision": "bfloat16"},
+        pytest.param({"schedule": "rsqrt", "weight_decay": 0.01}, marks=pytest.mark.soak),
     ],
 )
 def test_every_setting_learns(start: Train, changes: dict[str, Any]) -> None:
@@ -37,7 +36,10 @@ def test_a_compiled_step_learns_what_a_plain_one_learns(start: Train) -> None:
 
 def test_the_tempered_loss_trains_with_its_ramp(start: Train) -> None:
     tempered = dataclasses.replace(
-        PLAN, epochs=4, loss="bi_tempered", bi_tempered=BiTemperedSpec(0.8, 1.2, ramp=0.5)
+        own(schedule="rsqrt", weight_decay=0.01),
+        epochs=4,
+        loss="bi_tempered",
+        bi_tempered=BiTemperedSpec(0.8, 1.2, ramp=0.5),
     )
     result = start(tempered)
     assert result.temperature == 1.2

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.models.sequence.small import BATCH, FEATURES, REAL, model, spec
+from trainer.decoding.hypotheses import reorder
 from trainer.errors import TandemError
 from trainer.models.sequence import build_sequence_model
 from trainer.spec.sequence import SequenceModelSpec, StackSpec
@@ -95,6 +96,20 @@ def test_without_a_source_the_decoder_is_a_language_model(decoder: str) -> None:
         logits, cache, _ = made.step(None, cache, BATCH["target_in"][:, position : position + 1], position)
         steps.append(logits)
     np.testing.assert_allclose(tf.concat(steps, 1)[0], alone[0], atol=1e-5)
+
+
+def test_hypotheses_that_change_places_leave_keys_and_values_where_they_are() -> None:
+    made = model("transformer", "transformer")
+    memory = made.encode(BATCH["source_ids"])
+    cache = made.begin(memory, 2, 2, 3)
+    _, cache, _ = made.step(memory, cache, tf.constant([[4, 5], [6, 7]]), 0)
+    moved = reorder(cache, tf.constant([[1, 1], [0, 1]]))
+    assert all(one is other for one, other in zip(moved.keys, cache.keys, strict=True))
+    assert moved.ancestry.numpy()[:, :, 0].tolist() == [[[0, 1], [0, 1]], [[1, 0], [0, 1]]]
+    after, _, _ = made.step(memory, moved, tf.constant([[8, 8], [8, 8]]), 1)
+    written = tf.constant([[5, 8], [5, 8], [6, 8], [7, 8]])
+    whole = made.decode(tf.nest.map_structure(lambda part: tf.repeat(part, 2, axis=0), memory), written)
+    np.testing.assert_allclose(tf.reshape(after, (4, -1)), whole[:, -1], atol=1e-5)
 
 
 def test_shared_embeddings_are_one_table() -> None:
