@@ -38,7 +38,7 @@ FIELDS: dict[str, tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]] = {
     ),
     "TextFeature.kind": (
         PLAN | {"ingest", "schema", "check", "score", "evaluate"}, TABLE,
-        ("data.split.key=[colour]", "data.null_values=['']"),
+        ("data.split.key=[colour]", "data.null_values=['']", "push.equality_tolerance=0.0001"),
     ),
     "TextFeature.units": (PLAN, ("features.colour.units=words",), ()),
     "TextFeature.vocabulary_size": (PLAN, ("features.colour.vocabulary_size=9",), ()),

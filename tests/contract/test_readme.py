@@ -85,12 +85,13 @@ def write_data(path: Path, rows: int = 2000) -> None:
 def write_pairs(path: Path, rows: int = 1200) -> None:
     """Numbers and their digits in words, last one first: what no rule for single characters can write."""
     names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-    numbers = random.Random(5).sample(range(10_000), rows)
+    chance = random.Random(5)
+    numbers = {"".join(chance.choices("0123456789", k=chance.randint(1, 4))): None for _ in range(3 * rows)}
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["number", "spoken"])
-        for number in numbers:
-            writer.writerow([f"no. {number}", " ".join(names[int(digit)] for digit in reversed(str(number)))])
+        for number in list(numbers)[:rows]:
+            writer.writerow([f"#{number}", " ".join(names[int(digit)] for digit in reversed(number))])
 
 
 def table() -> list[str]:

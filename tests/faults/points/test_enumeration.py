@@ -31,6 +31,8 @@ WITHOUT = {
     "transforms/tabular/vocabulary.py:expand": "inside of stock Transform, which is killed at random moments",
     "transforms/tabular/vocabulary.py:write": "inside of stock Transform, which is killed at random moments",
     "transforms/tabular/vocabulary_file.py:write": "inside of stock Transform, as above",
+    "transforms/text/vocabulary.py:expand": "inside of stock Transform, as above",
+    "transforms/text/vocabulary.py:write": "inside of stock Transform, as above",
     "trainer/faults.py:reached": "the points themselves",
     "trainer/faults.py:_act": "the points themselves",
 }

@@ -33,9 +33,9 @@ class Growing(NamedTuple):
     values: list[tf.Tensor]
     ancestry: tf.Tensor
 
-    def reordered(self, move: Callable[[Any], Any]) -> Growing:
-        """The cache of hypotheses that go on from others; `move` takes each place from its parent."""
-        return self._replace(ancestry=move(self.ancestry))
+    def reordered(self, follow: Callable[[Any], Any]) -> Growing:
+        """The cache of hypotheses that go on from others; `follow` takes each place from its parent."""
+        return self._replace(ancestry=follow(self.ancestry))
 
     def with_room(self, position: Any) -> tuple[Growing, tf.Tensor | None]:
         """The ancestry with one position more, and where it is among those there is room for already."""
