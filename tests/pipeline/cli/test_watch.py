@@ -9,21 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.pipeline.cli.test_mistakes import CHILD
 from tests.pipeline.watch.place import CONFIG, Place
-
-HEAVY = ("tfx", "tensorflow", "keras", "apache_beam")
-CHILD = f"""
-import json, sys
-from pipeline.cli import main
-sys.argv[0] = "tandem"
-try:
-    main()
-    status = 0
-except SystemExit as error:
-    status = error.code or 0
-loaded = sorted({{name.partition(".")[0] for name in sys.modules}} & set({HEAVY!r}))
-sys.stderr.write("\\n" + json.dumps([status, loaded]))
-"""
 
 
 @pytest.fixture(scope="module")
