@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -13,7 +14,11 @@ from typing import Any
 
 import pytest
 
+from pipeline import kernels
+
 HERE = Path(__file__).parent
+# Read once, when TensorFlow is loaded; child processes whose bits are compared with ours must have the same.
+os.environ.setdefault(kernels.ONEDNN, "0")
 # A shell that starts the tests in the background has them ignore interrupts, and their child processes too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
