@@ -30,8 +30,8 @@ demo: install ## real flights to a gated, pushed model and a report
 demo-seq2seq: install ## spelled words to a gated, pushed model of how they are spoken
 	$(RUN)/tandem run examples/pronunciation/config.yaml
 
-test: install ## every test that is not a long sweep
-	$(RUN)/python -m pytest -m "not soak"
+test: install ## every test that is not a long sweep, on two cores
+	$(RUN)/python -m pytest -m "not soak" -n 2 --dist loadfile
 
 soak: install ## the long sweeps
 	$(RUN)/python -m pytest -m soak

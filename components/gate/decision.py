@@ -11,6 +11,8 @@ from components.gate.rules import CHANGE_METRICS, METRICS, Rule, is_finite, pars
 
 OVERALL = "overall"
 EQUALITY_RULE = "serving equals training"
+_COUNTED = {"exact_match": "sources", "perplexity": "texts"}
+"""What the evaluation counts where it has such a metric; `rows` elsewhere."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +63,17 @@ class _Compared:
     reason: str = ""
 
 
+@dataclasses.dataclass(frozen=True)
+class _Least:
+    """The least size of a slice that is decided, and what it counts."""
+
+    size: int
+    counted: str
+
+    def __str__(self) -> str:
+        return f"{self.size} {self.counted}"
+
+
 def decide(
     metrics: Any,
     rules: Any,
@@ -78,9 +91,9 @@ def decide(
 
     `better_than` holds if the value is at least `by_at_least` on the better side of the compared one, and
     strictly better where `by_at_least` is 0. A rule with slices holds for each slice of exactly these columns
-    with at least `min_slice_size` rows; at least one such slice must exist. Rules against the baseline are
-    skipped while no model is blessed, and when the candidate is itself the blessed model; they fail when
-    there is a blessed model that cannot be judged.
+    with at least `min_slice_size` rows, of a sequence task sources or texts; at least one such slice must
+    exist. Rules against the baseline are skipped while no model is blessed, and when the candidate is itself
+    the blessed model; they fail when there is a blessed model that cannot be judged.
 
     Args:
         metrics: `{"candidate": {"overall": {metric: value}, "slices": [{"slice", "count", "metrics"}]},
@@ -88,7 +101,7 @@ def decide(
         rules: list of rules as dumped by the configuration; an empty list blesses nothing.
         dry_run: `{"max_abs_difference", "requests", "latency_ms": {"p50", "p99"}}`, or none when it failed.
         tolerance: greatest difference allowed between served and training outputs, lower is stricter.
-        min_slice_size: least rows of a slice that is decided, at least 1.
+        min_slice_size: least rows, sources or texts of a slice that is decided, at least 1.
         baseline_is_prior: true when the constant prediction stands in for a blessed model.
         baseline_problem: why there is a blessed model but no comparison with it. Defaults to `""`.
         candidate_is_baseline: true when candidate and baseline have one digest. Defaults to `False`.
@@ -114,7 +127,9 @@ def decide(
         baseline = _Compared({}, "skipped", "the candidate is the blessed model itself")
     compared = {"baseline": baseline, "prior": _Compared(_prior_blocks(metrics, baseline_is_prior))}
     verdicts = [Verdict("inputs are complete", OVERALL, None, None, "fail", text) for text in problems]
-    checks = [v for value in _listed(rules) for v in _decide_rule(value, candidate, compared, min_slice_size)]
+    counted = next((word for metric, word in _COUNTED.items() if metric in candidate[OVERALL]), "rows")
+    least = _Least(min_slice_size, counted)
+    checks = [v for value in _listed(rules) for v in _decide_rule(value, candidate, compared, least)]
     verdicts += [*checks, _equality(dry_run, tolerance)]
     reasons = [f"{v.rule} ({v.slice}): {v.reason}" for v in verdicts if v.verdict == "fail"]
     if not checks:
@@ -125,7 +140,7 @@ def decide(
 
 
 def _decide_rule(
-    value: Any, candidate: dict[str, Any], compared: Mapping[str, _Compared], min_slice_size: int
+    value: Any, candidate: dict[str, Any], compared: Mapping[str, _Compared], least: _Least
 ) -> list[Verdict]:
     try:
         rule = parse(value)
@@ -142,12 +157,12 @@ def _decide_rule(
             other = _mapping(against.blocks.get(OVERALL)) if against else {}
             verdicts.append(_compare(rule, condition, OVERALL, candidate[OVERALL], other))
         else:
-            verdicts += _decide_slices(rule, condition, candidate, against, min_slice_size)
+            verdicts += _decide_slices(rule, condition, candidate, against, least)
     return verdicts
 
 
 def _decide_slices(
-    rule: Rule, condition: str, candidate: dict[str, Any], against: _Compared | None, min_slice_size: int
+    rule: Rule, condition: str, candidate: dict[str, Any], against: _Compared | None, least: _Least
 ) -> list[Verdict]:
     text = rule.describe(condition)
     mine = _slices(candidate, rule.slices)
@@ -161,16 +176,16 @@ def _decide_slices(
             reason = f"{often[name]} slices have this name"
             verdicts.append(Verdict(text, name, None, None, "fail", reason))
         elif not is_finite(count):
-            reason = f"the number of rows is {_show(count)}"
+            reason = f"the number of {least.counted} is {_show(count)}"
             verdicts.append(Verdict(text, name, None, None, "fail", reason))
-        elif count < min_slice_size:
-            reason = f"{count:g} rows, fewer than {min_slice_size}"
+        elif count < least.size:
+            reason = f"{count:g} {least.counted}, fewer than {least.size}"
             verdicts.append(Verdict(text, name, None, None, "skipped", reason))
         else:
             other = _mapping(_mapping(others.get(name)).get("metrics"))
             verdicts.append(_compare(rule, condition, name, _mapping(found.get("metrics")), other))
     if all(verdict.verdict == "skipped" for verdict in verdicts):
-        reason = f"no slice of {' x '.join(rule.slices)} with at least {min_slice_size} rows"
+        reason = f"no slice of {' x '.join(rule.slices)} with at least {least}"
         verdicts.append(Verdict(text, OVERALL, None, None, "fail", reason))
     return verdicts
 

@@ -14,8 +14,18 @@ schema_app = typer.Typer(help="Review the kept schema of a pipeline.", no_args_i
 
 
 def init(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="CSV or Parquet file, directory or glob.")],
     label: Annotated[str, typer.Option("--label", metavar="COL", help="Column to predict.")],
+    data: Annotated[
+        Path | None, typer.Argument(metavar="DATA", help="CSV or Parquet file, directory or glob.")
+    ] = None,
+    lines: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--lines",
+            metavar="COL=FILE",
+            help="In place of DATA, once for each column: file, directory or glob of parallel lines.",
+        ),
+    ] = None,
     time: Annotated[
         str | None, typer.Option("--time", metavar="COL", help="Time of a row; splits go by time.")
     ] = None,
@@ -39,11 +49,13 @@ def init(
     from rich.console import Console
     from rich.markup import escape
 
-    from pipeline.init import default_name, infer, to_yaml
+    from pipeline.init import default_name, infer, infer_lines, named_files, to_yaml
     from trainer.errors import TandemError
     from trainer.storage import write_atomic
 
-    name = default_name(str(data))
+    _check_form(data, lines, time)
+    named = named_files(lines or [])
+    name = default_name(str(data) if data is not None else next(iter(named.values())))
     target = output or Path(f"{name}.yaml")
     if target.is_dir():
         raise TandemError(
@@ -64,7 +76,10 @@ def init(
 
         # Before the data is read, not after it.
         describe(experiment)
-    inference = infer(data, label, time, name, task, source)
+    if data is not None:
+        inference = infer(data, label, time, name, task, source)
+    else:
+        inference = infer_lines(named, label, name, task, source)
     text = to_yaml(inference, target.resolve().parent)
     write_atomic(target, with_experiment(text, experiment) if experiment is not None else text)
     console = Console(highlight=False, soft_wrap=True)
@@ -75,6 +90,30 @@ def init(
     for warning in inference.warnings:
         console.print(f"  [yellow]warning[/]  {escape(warning)}")
     console.print(f"next  [bold]tandem run {escape(shlex.quote(str(target)))}[/]")
+
+
+def _check_form(data: Path | None, lines: list[str] | None, time: str | None) -> None:
+    """Refuses everything but DATA alone, or `--lines` without DATA and `--time`."""
+    from pipeline.init.errors import init_error
+
+    if data is None and not lines:
+        raise init_error(
+            "INIT-012",
+            "expected DATA, or --lines COL=FILE for each file of parallel lines. Received: neither.",
+            "Such as tandem init data.csv --label COL.",
+        )
+    if data is not None and lines:
+        raise init_error(
+            "INIT-012",
+            f"expected DATA or --lines, not both. Received: DATA={str(data)!r}, --lines {lines[0]}.",
+            "--lines stands before each file: --lines de=train.de --lines en=train.en.",
+        )
+    if lines and time is not None:
+        raise init_error(
+            "INIT-012",
+            f"expected no time of parallel lines, which are split by their texts. Received: --time {time}.",
+            "Leave it out; docs/config.md has `data.split` to change the split in the config.",
+        )
 
 
 @schema_app.command()

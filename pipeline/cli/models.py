@@ -109,7 +109,9 @@ def predict(
     ] = None,
 ) -> None:
     """Score a file with a pushed model; predictions are added as columns."""
+    import shutil
     import sys
+    import tempfile
 
     from pipeline.cli.quiet import quiet_stderr
     from trainer.faults import point
@@ -118,7 +120,11 @@ def predict(
         from pipeline.predict import predict as score
 
         if output is None:
-            score(model, data, sys.stdout.buffer)
+            # What is piped on is all of the file or nothing: a row far below may be refused.
+            with tempfile.TemporaryFile() as whole:
+                score(model, data, whole)
+                whole.seek(0)
+                shutil.copyfileobj(whole, sys.stdout.buffer)
             return
         temporary = output.with_name(f".{output.name}.partial")
         try:

@@ -271,7 +271,9 @@ class Evaluate(Section):
         description="Poisson bootstrap intervals (95%); about twenty times the evaluation work.",
     )
     min_slice_size: int = Field(
-        default=100, ge=1, description="Slices with fewer rows are reported but not gated."
+        default=100,
+        ge=1,
+        description="Slices with fewer rows, or sources of a sequence task, are reported but not gated.",
     )
 
 

@@ -87,8 +87,8 @@ class SequenceModel(Section):
     dropout: Fraction = Field(default=0.2, description="Dropout between the layers.")
     quantisation: Literal["none", "after", "aware"] = Field(
         default="none",
-        description="Export int8 weights: rounded `after` training, or `aware`: the end of the training "
-        "computes with rounded weights.",
+        description="Export int8 weights: rounded `after` training, or `aware`: the second half of the "
+        "planned steps computes with rounded weights too.",
     )
     decoding: Decoding = Field(default=Decoding(), description="Beam search.")
 

@@ -18,6 +18,8 @@ CODES: Final[dict[str, str]] = {
     "INIT-009": "no column can be a feature",
     "INIT-010": "the label can be neither a class nor a number",
     "INIT-011": "the label is a text, and the text it is made from is not clear",
+    "INIT-012": "DATA and --lines do not go together, or an option does not fit them",
+    "INIT-013": "parallel files have different numbers of files or lines",
 }
 
 

@@ -21,6 +21,7 @@ from pipeline.init.errors import init_error
 
 _DELIMITERS = (",", ";", "\t", "|")
 _HEAD_BYTES = 1 << 18
+_CHECK_HEADER = "Check the header and the delimiter."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,10 +29,10 @@ class Source:
     """Files of one format with the same columns.
 
     Args:
-        files: sorted.
-        format: `csv` or `parquet`.
+        files: sorted; none for parallel lines, whose columns have files of their own.
+        format: `csv`, `parquet` or `lines`.
         columns: names in file order.
-        delimiter: of CSV files, `,` for Parquet.
+        delimiter: of CSV files, `,` for others.
     """
 
     files: tuple[Path, ...]
@@ -58,9 +59,7 @@ def find(path: str, label: str) -> Source:
         message = f"expected a CSV or Parquet file, a directory or a glob. Received: DATA={path!r}."
         hint = "Files end in .csv, .tsv, .txt or .parquet; text may be compressed."
         if any(kind is None for kind in formats.values()):
-            hint += (
-                " Files of parallel lines are named in a config by hand: `data.lines` of docs/sequences.md."
-            )
+            hint += " Files of parallel lines are given one by one: --lines COL=FILE."
         raise init_error("INIT-001", message, hint)
     delimiter = ","
     if chosen == "csv":
@@ -121,19 +120,18 @@ def _head(file: Path) -> str:
         raise init_error("INIT-008", message, "Unpack it by hand to see whether it is damaged.") from None
     cut = len(data) == _HEAD_BYTES
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise not_utf8(file, 0)
+        raise not_utf8(file, "byte 0 is not")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         if not cut or error.start < len(data) - 4:
-            raise not_utf8(file, error.start) from None
+            raise not_utf8(file, f"byte {error.start} is not") from None
         text = data[: error.start].decode("utf-8-sig")
     return text[: text.rfind("\n") + 1] if cut and "\n" in text else text
 
 
-def not_utf8(file: Path, position: int | None = None) -> Exception:
-    """The error for a file with a byte that is not UTF-8, at `position` if that is known."""
-    place = "which holds other bytes" if position is None else f"byte {position} is not"
+def not_utf8(file: Path, place: str = "which holds other bytes") -> Exception:
+    """The error for a file with a byte that is not UTF-8; `place` says where it is."""
     message = f"expected UTF-8 text. Received: {file.name}, {place}."
     return init_error("INIT-003", message, "Convert it, for example: iconv -f latin1 -t utf-8 IN > OUT.")
 
@@ -197,7 +195,8 @@ def require_column(source: Source, name: str, role: str) -> None:
     near = nearest(name, source.columns)
     listed = ", ".join(source.columns[:20]) + (", ..." if len(source.columns) > 20 else "")
     message = f"expected a column of the data. Received: {role}={name!r}; columns={listed}."
-    hint = f"Did you mean `{near}`?" if near else "Check the header and the delimiter."
+    otherwise = f"Give it too: --lines {name}=FILE." if source.format == "lines" else _CHECK_HEADER
+    hint = f"Did you mean `{near}`?" if near else otherwise
     if role == "source":
         raise init_error("INIT-011", message, hint)
     raise init_error("INIT-005" if role == "label" else "INIT-007", message, hint)

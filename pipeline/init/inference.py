@@ -109,21 +109,37 @@ def infer(
         if texts is None:
             assert unclear is not None
             raise unclear
-        return _of_texts(source, rows, texts, columns, str(data_path), name)
+        place = {"path": str(data_path), **_format(source)}
+        return of_texts(place, rows, texts, columns, name or default_name(str(data_path)))
     columns = [kinds.column(rows.table.column(column), column, nulls) for column in names]
     draft = _Draft(source, rows, goal, columns, str(data_path), label)
     return draft.finish(time_column, name, nulls if marks else None)
 
 
-def _of_texts(
-    source: Source, rows: Sample, texts: Texts, columns: list[Column], path: str, name: str | None
+def of_texts(
+    place: dict[str, Any], rows: Sample, texts: Texts, columns: list[Column], name: str
 ) -> Inference:
+    """The config of a sequence task.
+
+    Args:
+        place: fields of the section `data` that say where rows come from and how they are read.
+        rows: the sample.
+        texts: the task.
+        columns: all columns but the label.
+        name: of the pipeline.
+
+    Raises:
+        TandemError: `INIT-002` if no row has all texts.
+    """
     both = [texts.target.name] + ([] if texts.source is None else [texts.source.name])
     present = np.ones(rows.table.num_rows, np.bool_)
     for column in both:
         present &= sample.as_text(rows.table.column(column)).is_valid().to_numpy()
+    if not present.any():
+        message = f"expected rows with a text. Received: none has one in {' and in '.join(map(repr, both))}."
+        raise init_error("INIT-002", message)
     count = round(rows.rows * float(present.mean()))
-    data: dict[str, Any] = {"path": path, "split": scale.split(count), **_format(source)}
+    data: dict[str, Any] = {"split": scale.split(count), **place}
     bad = rows.bad_rows / (rows.rows + rows.bad_rows)
     warnings = []
     if bad:
@@ -132,7 +148,7 @@ def _of_texts(
         data["max_bad_row_fraction"] = min(1.0, round(2 * bad + 0.005, 3))
     if count < len(present) and count < rows.rows:
         warnings.append(f"{rows.rows - count:,} rows lack a text and are left out")
-    values = sequences.config(texts, name or default_name(path), data, columns, count)
+    values = sequences.config(texts, name, data, columns, count)
     kept = {*both, *data.get("keep", ())}
     left_out = {
         column.name: "a sequence task reads one text" for column in columns if column.name not in kept

@@ -54,8 +54,8 @@ def read(source: Source, label: str, max_rows: int = MAX_ROWS) -> Sample:
     Raises:
         TandemError: `INIT-002`, `INIT-003` or `INIT-008`.
     """
-    wanted = max(1_000, min(max_rows, _MAX_CELLS // len(source.columns)))
-    thinner = _Thinner(wanted)
+    wanted = rows_to_keep(len(source.columns), max_rows)
+    thinner = Thinner(wanted)
     counts: collections.Counter[str] = collections.Counter()
     bad: list[int] = []
     for file in source.files:
@@ -70,7 +70,18 @@ def read(source: Source, label: str, max_rows: int = MAX_ROWS) -> Sample:
     return Sample(thinner.table(), thinner.seen, len(bad), dict(counts))
 
 
-class _Thinner:
+def rows_to_keep(columns: int, max_rows: int = MAX_ROWS) -> int:
+    """How many rows of so many columns are kept."""
+    return max(1_000, min(max_rows, _MAX_CELLS // columns))
+
+
+class Thinner:
+    """Every `k`-th row of record batches, `k` doubled whenever twice as many are held as wanted.
+
+    Args:
+        wanted: about how many rows to keep, at least 1.
+    """
+
     def __init__(self, wanted: int) -> None:
         self.seen = 0
         self._wanted = wanted
@@ -79,6 +90,7 @@ class _Thinner:
         self._parts: list[Any] = []
 
     def add(self, batch: Any) -> None:
+        """Takes in the next rows."""
         rows = np.arange(-self.seen % self._step, batch.num_rows, self._step)
         self.seen += batch.num_rows
         if len(rows) == 0:
@@ -92,6 +104,7 @@ class _Thinner:
             self._parts, self._held, self._step = [table], table.num_rows, self._step * 2
 
     def table(self) -> Any:
+        """The rows that are kept, in their order."""
         table = pa.concat_tables(self._parts, promote_options="permissive")
         if table.num_rows > self._wanted:
             table = table.take(np.linspace(0, table.num_rows - 1, self._wanted).astype(np.int64))

@@ -18,12 +18,16 @@ def to_yaml(inference: Inference, folder: Path | None = None) -> str:
 
     Args:
         inference: what `infer` returned.
-        folder: folder the file is written to; the data path becomes relative to it. Defaults to `None`:
-            the path stays as it was given.
+        folder: folder the file is written to; paths of data become relative to it. Defaults to `None`:
+            they stay as they were given.
     """
     values = without_defaults(inference.config)
     if folder is not None:
-        values["data"]["path"] = _relative(values["data"]["path"], folder)
+        data = values["data"]
+        if "lines" in data:
+            data["lines"] = {name: _relative(path, folder) for name, path in data["lines"].items()}
+        else:
+            data["path"] = _relative(data["path"], folder)
     return "\n".join(_lines(inference, values)) + "\n"
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import kernels
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 TANDEM = ROOT / ".venv" / "bin" / "tandem"
@@ -32,7 +34,7 @@ def all_rows(pytestconfig: pytest.Config) -> bool:
 
 def environment() -> dict[str, str]:
     # As a user's shell: not as below a `make` that runs the tests.
-    dropped = {"PYTHONDONTWRITEBYTECODE", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    dropped = {"PYTHONDONTWRITEBYTECODE", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", kernels.ONEDNN}
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return {**kept, "TF_CPP_MIN_LOG_LEVEL": "2", "COLUMNS": "160"}
 
@@ -83,15 +85,19 @@ def write_data(path: Path, rows: int = 2000) -> None:
 
 
 def write_pairs(path: Path, rows: int = 1200) -> None:
-    """Numbers and their digits in words, last one first: what no rule for single characters can write."""
+    """Numbers and their digits in words, last one first: what no rule for single characters can write.
+
+    Beside the table they are written as parallel lines.
+    """
     names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     chance = random.Random(5)
     numbers = {"".join(chance.choices("0123456789", k=chance.randint(1, 4))): None for _ in range(3 * rows)}
+    spoken = [" ".join(names[int(digit)] for digit in reversed(number)) for number in list(numbers)[:rows]]
+    pairs = [(f"#{number}", text) for number, text in zip(numbers, spoken, strict=False)]
     with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["number", "spoken"])
-        for number in list(numbers)[:rows]:
-            writer.writerow([f"#{number}", " ".join(names[int(digit)] for digit in reversed(number))])
+        csv.writer(file).writerows([("number", "spoken"), *pairs])
+    for name, column in zip(("number", "spoken"), zip(*pairs, strict=True), strict=True):
+        path.with_name(f"train.{name}").write_text("".join(f"{text}\n" for text in column))
 
 
 def table() -> list[str]:
@@ -154,6 +160,9 @@ def test_every_command_of_the_readme_works_as_it_stands_there(walk: Walk, all_ro
     assert "data.split.by: hash -> time" in said["config diff data.yaml timed.yaml"]
     assert "✗" not in said["doctor"]
     assert "every check holds" in next(text for line, text in said.items() if line.startswith("compile"))
+    of_table, of_lines = ((walk.directory / f"{name}.yaml").read_text() for name in ("pairs", "train"))
+    assert "lines: {number: train.number, spoken: train.spoken}" in of_lines
+    assert of_lines.partition("features:")[2] == of_table.partition("features:")[2]
     assert "Pushed version 1" in said["run pairs.yaml"]
     assert "exact_match" in said["evaluate pairs.yaml"]
     assert "five" in said["decode pairs.yaml"]

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from components.train.files import READING
+from pipeline.cli.models import predict as command
 from pipeline.predict import predict, raw_columns, version_directory
 from tests.components.score.sequences import models as sequence_models
 from trainer import export
@@ -195,6 +196,36 @@ def test_a_column_that_csv_cannot_hold_is_told(
     with pytest.raises(TandemError, match=rf"PREDICT-005.*with `tags` of type {kind}") as refused:
         predict(models / "binary", tmp_path / "rows.parquet", io.BytesIO())
     assert refused.value.exit_status == 2
+
+
+@pytest.mark.parametrize("refusal", ["a column that CSV cannot hold", "a damaged file", "a row far below"])
+def test_nothing_is_printed_before_a_file_is_refused(
+    models: Path, tmp_path: Path, refusal: str, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    file = tmp_path / "rows.parquet"
+    if refusal == "a row far below":
+        file = tmp_path / "rows.csv"
+        distances = ["1.5"] * 20_000 + ["far"]
+        file.write_text("carrier,distance,dep time\n" + "".join(f"UA,{text},\n" for text in distances))
+    elif refusal == "a damaged file":
+        FRAME.to_parquet(file, index=False, compression=None)
+        whole = file.read_bytes()
+        file.write_bytes(whole[:4] + b"\xff" * 200 + whole[204:])
+    else:
+        FRAME.assign(tags=[b"a", b"\xff", b"b"]).to_parquet(file, index=False)
+    with pytest.raises(TandemError, match=r"PREDICT-00[245]"):
+        command(models / "binary", file)
+    assert capfdbinary.readouterr().out == b""
+
+
+def test_predictions_are_printed_where_no_file_is_named(
+    models: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    file = tmp_path / "rows.csv"
+    FRAME.to_csv(file, index=False)
+    command(models / "regression", file)
+    printed = pd.read_csv(io.BytesIO(capfdbinary.readouterr().out))
+    assert printed["prediction"].tolist() == pytest.approx([42.0] * 3)
 
 
 def test_a_column_that_occurs_twice_is_refused(models: Path, tmp_path: Path) -> None:

@@ -124,6 +124,26 @@ def test_a_rule_holds_for_each_large_slice_of_exactly_its_columns():
     ]
 
 
+@pytest.mark.parametrize(
+    ("overall", "counted"),
+    [({"exact_match": 0.5}, "sources"), ({"perplexity": 3.0}, "texts"), ({"auc": 0.7}, "rows")],
+)
+def test_slices_that_are_not_decided_say_what_they_have_too_few_of(overall, counted):
+    (metric,) = overall
+    rule = {"metric": metric, "min": 0.1, "slices": ["source_length"]}
+    slices = [
+        slice_of(9, overall, source_length="1"),
+        slice_of(120, overall, source_length="2"),
+        slice_of(None, overall, source_length="3"),
+    ]
+    metrics = {"candidate": {"overall": overall, "slices": slices}}
+    reasons = [verdict.reason for verdict in run(rule, metrics=metrics).verdicts]
+    assert reasons[0] == f"9 {counted}, fewer than 100"
+    assert reasons[2] == f"the number of {counted} is missing"
+    metrics["candidate"]["slices"] = slices[:1]
+    assert f"no slice of source_length with at least 100 {counted}" in run(rule, metrics=metrics).reasons[0]
+
+
 def test_slices_are_compared_with_the_same_slice_of_the_baseline():
     rule = {"metric": "auc", "better_than": "baseline", "slices": ["origin"]}
     assert verdicts(run(rule))[:2] == [("origin=JFK", 0.78, 0.77, "pass"), ("origin=LGA", 0.70, 0.71, "fail")]

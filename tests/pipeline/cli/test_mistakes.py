@@ -54,6 +54,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / "parquet.yaml").write_text(CONFIG.replace("data.csv", "lacks.parquet"))
     (directory / "header.csv").write_text("size,colour,late\n")
     (directory / "latin.csv").write_bytes(b"size,late\n" + b"1.5,0\n" * 200_000 + b"caf\xe9,1\n")
+    (directory / "a.txt").write_text("one\ntwo\nthree\n")
+    (directory / "b.txt").write_text("un\ndeux\n")
+    (directory / "void.txt").write_text("")
+    (directory / "latin.txt").write_bytes(b"a\ncaf\xe9\nb\n")
     (directory / "empty").mkdir()
     (directory / "no_model").mkdir()
     store = RunStore(Root(directory / ".tandem"))
@@ -109,6 +113,18 @@ def tandem(place: Path, *arguments: str) -> tuple[int, list[str], str, str]:
         ("init data.csv --label late", "INIT-020", "data.yaml", "--force"),
         ("init data.csv --label late -o empty", "INIT-020", "directory", "-o empty/data.yaml"),
         ("init data.csv", "--label", "Missing", "tandem init -h"),
+        ("init --label late", "INIT-012", "neither", "--lines COL=FILE"),
+        ("init y=b.txt --lines x=a.txt --label y", "INIT-012", "not both", "--lines stands before each file"),
+        ("init --lines a.txt --label x", "INIT-012", "'a.txt'", "--lines de=train.de"),
+        ("init --lines x= --label x", "INIT-012", "'x='", "--lines de=train.de"),
+        ("init --lines x=a.txt --label x --time t", "INIT-012", "--time t", "Leave it out"),
+        ("init --lines x=a.txt --lines x=b.txt --label x", "INIT-004", "x=a.txt and x=b.txt", "glob"),
+        ("init --lines =a.txt --label x", "INIT-004", "a name for every column", "--lines text=a.txt"),
+        ("init --lines x=a.txt --lines y=b.txt --label z", "INIT-005", "columns=x, y", "--lines z=FILE"),
+        ("init --lines x=a.txt --lines y=none.txt --label y", "INIT-001", "none.txt", "glob in quotes"),
+        ("init --lines x=a.txt --lines y=b.txt --label y", "INIT-013", "a.txt (x) 3, b.txt (y) 2", "empty"),
+        ("init --lines x=a.txt --lines y=void.txt --label y", "INIT-002", "void.txt", ""),
+        ("init --lines x=a.txt --lines y=latin.txt --label y", "INIT-003", "latin.txt, line 2", "iconv"),
         ("rum data.yaml", "rum", "No such command", "tandem -h"),
     ],
 )

@@ -25,21 +25,21 @@ def test_a_file_in_the_way_is_told_before_the_data_is_read(tmp_path: Path) -> No
     damaged.write_bytes(b"x,y\n1,\xe9\n")
     for target in (tmp_path / "there.yaml", tmp_path):
         with pytest.raises(TandemError) as caught:
-            init(damaged, "y", None, target)
+            init("y", damaged, output=target)
         assert caught.value.code == "INIT-020"
     with pytest.raises(TandemError) as caught:
-        init(damaged, "y", None, tmp_path / "there.yaml", force=True)
+        init("y", damaged, output=tmp_path / "there.yaml", force=True)
     assert caught.value.code == "INIT-003"
     assert (tmp_path / "there.yaml").read_text() == "kept"
 
 
 def test_the_file_is_named_after_the_data(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(rows.parent)
-    init(Path("rows.csv"), "y")
+    init("y", Path("rows.csv"))
     assert (rows.parent / "rows.yaml").read_text().startswith("# Inferred from 300 rows.")
 
 
 def test_missing_labels_are_told_on_the_terminal(rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    init(rows, "y", None, rows.parent / "new.yaml")
+    init("y", rows, output=rows.parent / "new.yaml")
     said = capsys.readouterr().out
     assert "warning  the label is missing in 10.00% of the rows, which are left out ('NA' 10.00%)" in said

@@ -120,7 +120,7 @@ def test_files_of_lines_are_refused_with_the_way_to_read_them(tmp_path: Path) ->
         (tmp_path / name).write_text("\n".join(WORDS))
     error = refused(tmp_path / "train.*.de", "de")
     assert error.code == "INIT-001"
-    assert "data.lines" in error.hint
+    assert "--lines COL=FILE" in error.hint
 
 
 def test_texts_among_many_other_columns_are_not_guessed(tmp_path: Path) -> None:
