@@ -52,7 +52,7 @@ class Live(NamedTuple):
     """Hypotheses without an end, `k` places for each example.
 
     Args:
-        ids: int32 `(b, k, max_steps)`.
+        ids: int32 `(b, k, steps)`; with static shapes `(b, k, max_steps)`, padded with 0.
         last: int32 `(b, k)`, the unit that the next step reads.
         log_probabilities: float32 `(b, k)`; minus infinity for a place that is free.
         greedy: bool `(b, k)`, the hypothesis that always took the most probable unit.
@@ -71,22 +71,20 @@ class Live(NamedTuple):
         return tf.reduce_any(self.log_probabilities > NEVER, 1)
 
 
-def first(batch: Any, hypotheses: int, steps: int, source: Any) -> Live:
-    """One empty hypothesis for each example, which is the greedy one, and free places.
+def first(batch: Any, steps: int, source: Any) -> Live:
+    """The empty hypothesis of each example, which is the greedy one, in its only place.
 
     Args:
         batch: examples.
-        hypotheses: int, at least 1. Places of an example.
         steps: int. Room for units.
         source: width of the coverage.
     """
-    only = tf.tile(tf.range(hypotheses)[None] == 0, (batch, 1))
     return Live(
-        tf.fill((batch, hypotheses, steps), PADDING),
-        tf.fill((batch, hypotheses), BEGIN),
-        tf.where(only, 0.0, NEVER),
-        only,
-        tf.zeros((batch, hypotheses, source)),
+        tf.fill((batch, 1, steps), PADDING),
+        tf.fill((batch, 1), BEGIN),
+        tf.zeros((batch, 1)),
+        tf.fill((batch, 1), True),
+        tf.zeros((batch, 1, source)),
     )
 
 
@@ -104,19 +102,18 @@ def best(some: Finished, more: Finished) -> Finished:
 
 
 def reorder(nest: Nest, parents: tf.Tensor) -> Nest:
-    """Each place of `(b, k, ...)` tensors gets what its parent held; `parents` is int32 `(b, k)`.
+    """Each place of `(b, n, ...)` tensors gets what its parent held; `parents` is int32 `(b, k)`.
 
     A nest with a method `reordered` is asked to do it: it knows what of it has to be moved.
     """
     if hasattr(nest, "reordered"):
         return nest.reordered(lambda part: reorder(part, parents))
     batch, places = dims(parents)
-    rows = tf.reshape(parents + tf.range(batch)[:, None] * places, (-1,))
 
     def one(tensor: tf.Tensor) -> tf.Tensor:
-        shape = dims(tensor)
-        moved = tf.reshape(tf.gather(tf.reshape(tensor, (-1, *shape[2:])), rows), shape)
-        moved.set_shape(tensor.shape)
-        return moved
+        before, *shape = dims(tensor)[1:]
+        rows = tf.reshape(parents + tf.range(batch)[:, None] * before, (batch * places,))
+        moved = tf.gather(tf.reshape(tensor, (batch * before, *shape)), rows)
+        return tf.reshape(moved, (batch, places, *shape))
 
     return tf.nest.map_structure(one, nest)

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from trainer.decoding.beam import Beam, given
-from trainer.decoding.hypotheses import Finished, Hypotheses, Live, first, nothing
+from trainer.decoding.hypotheses import Finished, Hypotheses, Live, first, nothing, reorder
 from trainer.spec.sequence import BEGIN, DecodingSpec
 
 SHRINK = 0.75
@@ -53,8 +53,8 @@ def beam_search(
 
     Reference: Wu et al., 2016, arXiv:1609.08144, section 7.
     """
-    beam = Beam(model, spec, max_steps, temperature, only_greedy=False)
-    found = _run(beam, memory, batch, static)
+    beam = Beam(model, spec, max_steps, temperature, only_greedy=False, static=static)
+    found = _run(beam, memory, batch)
     return _with_attention(model, memory, found, static) if attention and memory is not None else found
 
 
@@ -82,38 +82,53 @@ def greedy(
         One target of each example.
     """
     alone = dataclasses.replace(spec, beam=1, n_best=1)
-    return _run(Beam(model, alone, max_steps, temperature, only_greedy=True), memory, batch, static)
+    return _run(Beam(model, alone, max_steps, temperature, only_greedy=True, static=static), memory, batch)
 
 
-def _loose(nest: Any) -> Any:
-    """Shapes that change: the number of examples, and what has no room yet and so grows."""
+def _loose(state: Any) -> Any:
+    """Shapes that change: the number of examples, the width of ids, and what has no room yet and so grows.
+
+    A cache with a method `loose` is asked which of its sizes grow too.
+    """
 
     def one(tensor: tf.Tensor) -> tf.TensorShape:
         sizes = tensor.shape.as_list()
         return tf.TensorShape([None if axis == 0 or not size else size for axis, size in enumerate(sizes)])
 
-    return tf.nest.map_structure(one, nest)
+    def wider(found: Any) -> Any:
+        return found._replace(ids=tf.TensorShape([None, found.ids[1], None]))
+
+    position, live, finished, cache, *others = tf.nest.map_structure(one, state)
+    cache = state[3].loose(cache) if hasattr(state[3], "loose") else cache
+    return position, wider(live), wider(finished), cache, *others
 
 
-def _run(beam: Beam, memory: Any, batch: Any, static: bool) -> Hypotheses:
+def _run(beam: Beam, memory: Any, batch: Any) -> Hypotheses:
     memory = () if memory is None else memory
     mask = beam.mask(memory, batch)
-    live = first(batch, beam.spec.beam, beam.max_steps, tf.shape(mask)[1])
-    fixed = {"fixed": True} if static else {}
+    steps = beam.max_steps if beam.static else 0
+    fixed = {"fixed": True} if beam.static else {}
     cache = beam.model.begin(given(memory), batch, beam.spec.beam, beam.max_steps + 1, **fixed)
-    state = (tf.constant(0), live, nothing(batch, beam.spec.n_best, beam.max_steps), cache)
-    if static:
-        return _steps(beam, state, memory, mask, 0, static)[2].without_free()
-    return _leaving(beam, state, memory, mask, batch).without_free()
+    state = (
+        tf.constant(0),
+        first(batch, steps, tf.shape(mask)[1]),
+        nothing(batch, beam.spec.n_best, steps),
+        reorder(cache, tf.zeros((batch, 1), tf.int32)),
+    )
+    if beam.spec.beam > 1:
+        # The only hypothesis there is at first does not take the time of a whole beam.
+        state = beam.step(*state, memory, mask)
+    found = _steps(beam, state, memory, mask, 0)[2] if beam.static else _leaving(beam, state, memory, mask)
+    return found.without_free()
 
 
-def _steps(beam: Beam, state: Any, memory: Any, mask: tf.Tensor, limit: Any, static: bool) -> Any:
+def _steps(beam: Beam, state: Any, memory: Any, mask: tf.Tensor, limit: Any) -> Any:
     """Steps until no more than `limit` examples are open."""
     return tf.while_loop(
         lambda position, live, *_: (position <= beam.max_steps) & (_open(live) > limit),
         lambda position, live, finished, cache: beam.step(position, live, finished, cache, memory, mask),
         state,
-        shape_invariants=None if static else _loose(state),
+        shape_invariants=None if beam.static else _loose(state),
         parallel_iterations=1,
         maximum_iterations=beam.max_steps + 1,
     )
@@ -123,16 +138,22 @@ def _open(live: Live) -> tf.Tensor:
     return tf.math.count_nonzero(live.open, dtype=tf.int32)
 
 
-def _leaving(beam: Beam, state: Any, memory: Any, mask: tf.Tensor, batch: Any) -> Finished:
+def _leaving(beam: Beam, state: Any, memory: Any, mask: tf.Tensor) -> Finished:
     """Steps, and now and then the examples that are through make room: the others go on without them."""
+
+    def whole(finished: Finished) -> Finished:
+        wide = tf.pad(finished.ids, [[0, 0], [0, 0], [0, beam.max_steps]])
+        return finished._replace(ids=wide[..., : beam.max_steps])
 
     def shrink(position: Any, live: Live, finished: Finished, cache: Any, *more: Any) -> Any:
         memory, mask, rows, results = more
         limit = tf.cast(tf.floor(tf.cast(tf.size(rows), tf.float32) * SHRINK), tf.int32)
         state = (position, live, finished, cache)
-        position, live, finished, cache = _steps(beam, state, memory, mask, limit, False)
+        position, live, finished, cache = _steps(beam, state, memory, mask, limit)
         results = tf.nest.map_structure(
-            lambda whole, part: tf.tensor_scatter_nd_update(whole, rows[:, None], part), results, finished
+            lambda every, part: tf.tensor_scatter_nd_update(every, rows[:, None], part),
+            results,
+            whole(finished),
         )
         left = tf.reshape(tf.where(live.open), (-1,))
         kept = tf.nest.map_structure(
@@ -140,8 +161,8 @@ def _leaving(beam: Beam, state: Any, memory: Any, mask: tf.Tensor, batch: Any) -
         )
         return position, *kept, results
 
-    position, live, results, cache = state
-    state = (position, live, results, cache, memory, mask, tf.range(batch), results)
+    rows = tf.range(tf.shape(state[1].last)[0])
+    state = (*state, memory, mask, rows, whole(state[2]))
     return tf.while_loop(
         lambda position, live, *_: (position <= beam.max_steps) & (_open(live) > 0),
         shrink,

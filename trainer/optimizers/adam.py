@@ -87,10 +87,12 @@ class Adam(RowOptimizer):
     def update_dense(
         self, gradient: tf.Tensor, learning_rate: tf.Tensor, variable: tf.Variable, *slots: tf.Variable
     ) -> None:
-        decays = self.weight_decay and self._use_weight_decay(variable)
-        if decays or variable.dtype != gradient.dtype or under_xla():
+        if variable.dtype != gradient.dtype or under_xla():
             super().update_dense(gradient, learning_rate, variable, *slots)
             return
+        if self.weight_decay and self._use_weight_decay(variable):
+            # The step does not depend on the weights, so they may shrink before it.
+            variable.assign(variable * (1 - learning_rate * tf.cast(self.weight_decay, gradient.dtype)))
         first, second = self._powers(gradient.dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,

@@ -52,13 +52,7 @@ class SequenceObjective:
             return bi_tempered_logistic_loss(labels, logits, t1, t2, spec.label_smoothing)
         if not self.label_smoothing:
             return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-        ids = logits.shape[-1]
-        other = self.label_smoothing / (ids - _FIRST_PREDICTED - 1)
-        predicted = tf.range(ids) >= _FIRST_PREDICTED
-        right = tf.one_hot(labels, ids, on_value=True, off_value=False)
-        spread = tf.where(predicted, other, 0.0)
-        targets = tf.where(right, 1.0 - self.label_smoothing, spread)
-        return tf.nn.softmax_cross_entropy_with_logits(labels=targets, logits=logits)
+        return _smoothed(labels, logits, self.label_smoothing)
 
     def surprise(self, labels: Any, logits: Any) -> Any:
         """Minus the logarithm of each label's probability, float32 of the shape of `labels`.
@@ -69,6 +63,34 @@ class SequenceObjective:
             return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
         logarithms = tempered_log_softmax(logits, self.temperature)
         return -tf.gather(logarithms, labels, batch_dims=len(labels.shape))
+
+
+def _smoothed(labels: Any, logits: Any, share: float) -> Any:
+    """The cross-entropy with a share of each label spread, of labels that are predicted.
+
+    With the logarithms `l_i` of the probabilities, `o` the share of each other id and `y` the label it is
+    `-(1 - share - o) l_y - o sum_i l_i` over what is predicted: no label is as wide as the logits. Its
+    gradient is made here, as that of reading `l_y` would be as wide once more.
+    """
+    ids = logits.shape[-1]
+    other = share / (ids - _FIRST_PREDICTED - 1)
+    own = 1.0 - share - other
+    rows = tf.reshape(labels, (-1,))
+    spread = tf.cast(tf.range(ids) >= _FIRST_PREDICTED, tf.float32) * other
+
+    @tf.custom_gradient
+    def loss(logits: Any) -> Any:
+        logarithms = tf.nn.log_softmax(logits)
+        found = -own * tf.gather(logarithms, rows, batch_dims=1) - tf.linalg.matvec(logarithms, spread)
+
+        def gradient(upstream: Any) -> Any:
+            change = (tf.exp(logarithms) - spread) * upstream[:, None]
+            places = tf.stack([tf.range(tf.size(rows)), rows], 1)
+            return tf.tensor_scatter_nd_sub(change, places, own * upstream)
+
+        return found, gradient
+
+    return tf.reshape(loss(tf.reshape(logits, (-1, ids))), tf.shape(labels))
 
 
 def sequence_objective(plan: TrainSpec, steps: int) -> SequenceObjective:

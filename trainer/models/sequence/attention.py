@@ -94,7 +94,7 @@ class Attention(Part):
             scale = (self.units // self.heads) ** -0.5
             scores = tf.matmul(query * scale, memory["keys"], transpose_b=True)
         if self.kind == "monotonic":
-            scores += self._bias(positions, dims(memory["keys"])[2])
+            scores += self.distances(positions, dims(memory["keys"])[2])
         return attend(scores, memory["mask"][:, None, None])
 
     def call(self, inputs: tf.Tensor, memory: Memory, positions: Any) -> tuple[tf.Tensor, tf.Tensor]:
@@ -111,8 +111,8 @@ class Attention(Part):
         weights = self.weights(inputs, memory, positions)
         return join_heads(tf.matmul(weights, memory["values"])), weights
 
-    def _bias(self, positions: Any, length: Any) -> tf.Tensor:
-        """`(1, heads, q, s)`, the same for all examples."""
+    def distances(self, positions: Any, length: Any) -> tf.Tensor:
+        """What `monotonic` adds to scores, `(1, heads, q, s)`, the same for all examples."""
         apart = tf.range(length)[None] - tf.reshape(positions, (-1, 1))
         chosen = tf.gather(self.distance.value, tf.clip_by_value(apart, -REACH, REACH) + REACH)
         return tf.transpose(chosen, (2, 0, 1))[None]

@@ -115,9 +115,11 @@ class LstmDecoder(Part):
     def _output(self, hidden: tf.Tensor, context: tf.Tensor | None) -> tf.Tensor:
         return tf.tanh(self.readout(hidden if context is None else tf.concat([hidden, context], -1)))
 
-    def begin(self, batch: Any, hypotheses: Any, steps: int, fixed: bool) -> list[State]:
+    def begin(
+        self, memory: Memory | None, batch: Any, hypotheses: Any, steps: int, fixed: bool
+    ) -> list[State]:
         """The states before the first step, `(batch, hypotheses, units)`, always of one size."""
-        del steps, fixed
+        del memory, steps, fixed
         zeros = tf.zeros((batch, hypotheses, self.units))
         return [(zeros, zeros) for _ in self.layers]
 

@@ -6,19 +6,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from trainer.models.sequence.attention import Attention, AttentionKind, Memory
+from trainer.models.sequence.attention import Attention, AttentionKind, Memory, join_heads
 from trainer.models.sequence.decoder import Run, mean_over_heads
 from trainer.models.sequence.dropout import StepsDropout
-from trainer.models.sequence.numeric import MASKED, dims
+from trainer.models.sequence.earlier import Growing, Made, attended, begun
+from trainer.models.sequence.folded import answer, fold, folds
+from trainer.models.sequence.numeric import dims, distinct
 from trainer.models.sequence.parts import Affine, Embedding, Norm, Part
-from trainer.models.sequence.transformer import (
-    Branch,
-    FeedForward,
-    Fixed,
-    Growing,
-    SelfAttention,
-    sinusoids,
-)
+from trainer.models.sequence.transformer import Branch, FeedForward, SelfAttention, sinusoids
 from trainer.spec.sequence import StackSpec
 
 
@@ -67,6 +62,36 @@ class Block(Part):
         change = self.forward(self.beside.norm(hidden))
         return self.beside(hidden, change, training=training), weights
 
+    def prepared(self, memory: Memory, longest: int) -> Any:
+        """What a step takes of a memory in place of it, or nothing; `longest` as in `TransformerDecoder`."""
+        return fold(self.attention, self.output_map, memory) if folds(self.attention, longest) else ()
+
+    def step(
+        self, hidden: tf.Tensor, shape: list[Any], memory: Memory | None, prepared: Any, position: Any
+    ) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """The same as `rest` for one position of all hypotheses.
+
+        Args:
+            hidden: float32 `(b * k, units)`: of rows alone no shapes have to be made around each product.
+            shape: `b`, `k` and `units`.
+            memory: as in `rest`.
+            prepared: made by `prepared`.
+            position: int32 scalar.
+
+        Returns:
+            float32 `(b * k, units)`, and the weights `(b, k, s)`, a mean over heads.
+        """
+        weights = None
+        if memory is not None:
+            inputs = tf.reshape(self.across.norm(hidden), shape)
+            if prepared:
+                change, weights = answer(self.attention, self.output_map, prepared, inputs, position)
+            else:
+                found, each = self.attention(inputs, memory=memory, positions=position)
+                change, weights = self.output_map(found), mean_over_heads(each)
+            hidden = hidden + tf.reshape(change, (shape[0] * shape[1], shape[2]))
+        return hidden + self.forward(self.beside.norm(hidden)), weights
+
 
 class TransformerDecoder(Part):
     """Blocks that see earlier positions alone.
@@ -79,6 +104,8 @@ class TransformerDecoder(Part):
         rate: float in `[0, 1)`. Dropout of the embeddings and of each branch.
         seed: int.
         output: int or None. Width of the output; None for `units`. Defaults to `None`.
+        longest: int or None. Units of the longest source that is answered whole, as a rule; None if any
+            length may be usual. Defaults to `None`.
     """
 
     def __init__(
@@ -90,9 +117,10 @@ class TransformerDecoder(Part):
         rate: float,
         seed: int,
         output: int | None = None,
+        longest: int | None = None,
     ) -> None:
         super().__init__("decoder", seed)
-        self.units, self.width = spec.units, output or spec.units
+        self.units, self.width, self.longest = spec.units, output or spec.units, longest
         self.enter = Affine("decoder_enter", embedding, spec.units, self.seed)
         self.dropout = StepsDropout("decoder_dropout", rate, self.seed, steps=1)
         self.blocks = [
@@ -128,12 +156,25 @@ class TransformerDecoder(Part):
             )
         return self._output(hidden), None if weights is None else mean_over_heads(weights)
 
-    def begin(self, batch: Any, hypotheses: Any, steps: int, fixed: bool) -> Growing:
-        """The keys and values of each block before the first step."""
-        count, heads = steps if fixed else 0, self.blocks[0].own.heads
-        empty = [tf.zeros((batch, heads, count * hypotheses, self.units // heads)) for _ in self.blocks]
-        kind = Fixed if fixed else Growing
-        return kind(empty, empty, tf.zeros((batch, hypotheses, count, hypotheses)))
+    def begin(
+        self, memory: list[Memory] | None, batch: Any, hypotheses: Any, steps: int, fixed: bool
+    ) -> Growing:
+        """The keys and values of each block before the first step, and what steps take of the memory."""
+        taken: list[Any] = [() for _ in self.blocks]
+        if memory is not None and self.longest is not None:
+            taken = [
+                block.prepared(part, self.longest) for block, part in zip(self.blocks, memory, strict=True)
+            ]
+        heads = self.blocks[0].own.heads
+        shape = (batch, heads, steps if fixed else 0, self.units // heads)
+        return begun(shape, hypotheses, len(self.blocks), taken)
+
+    def _first(self, ids: tf.Tensor, embed: Embedding, position: Any) -> tuple[tf.Tensor, Made]:
+        """The input of the first block, and its queries, keys and values: unit and position say it all."""
+        rows, where = distinct(ids, embed.size)
+        hidden = self.enter(embed(rows)) + sinusoids(position, self.units)
+        block = self.blocks[0]
+        return tf.gather(hidden, where), block.own.made_once(block.around.norm(hidden), where)
 
     def step(
         self, memory: list[Memory] | None, cache: Growing, ids: tf.Tensor, embed: Embedding, position: Any
@@ -143,18 +184,20 @@ class TransformerDecoder(Part):
         Returns:
             float32 `(b, k, width)`, the new keys and values, and the attention `(b, k, s)` or None.
         """
-        hidden = self.enter(embed(ids)) + sinusoids(position, self.units)
-        cache, here = cache.with_room(position)
-        batch, places, _, _ = dims(cache.ancestry)
-        bias = tf.reshape((1.0 - cache.ancestry) * MASKED, (batch, 1, places, -1))
-        kept, weights = [], None
+        hidden, made = self._first(ids, embed, position)
+        cache, ancestry = cache.at(position)
+        shape = [*dims(ids), self.units]
+        rows = (shape[0] * shape[1], self.units)
+        hidden, keys, values, weights = tf.reshape(hidden, rows), [], [], None
         for index, block in enumerate(self.blocks):
-            earlier = (cache.keys[index], cache.values[index])
-            change, own = block.own.step(block.around.norm(hidden), earlier, bias, here)
-            kept.append(own)
-            hidden, weights = block.rest(
-                hidden + change, None if memory is None else memory[index], position, False
+            if index:
+                made = block.own.made(tf.reshape(block.around.norm(hidden), shape))
+            keys.append(cache.write(cache.keys[index], made[1], position))
+            values.append(cache.write(cache.values[index], made[2], position))
+            found = attended(made, keys[-1], values[-1], ancestry)
+            hidden = hidden + block.own.output_map(tf.reshape(join_heads(found), rows))
+            hidden, weights = block.step(
+                hidden, shape, None if memory is None else memory[index], cache.memory[index], position
             )
-        keys, values = ([own[part] for own in kept] for part in (0, 1))
-        cache = cache._replace(keys=keys, values=values)
-        return self._output(hidden), cache, None if weights is None else mean_over_heads(weights)
+        output = tf.reshape(self._output(hidden), (*shape[:2], self.width))
+        return output, cache._replace(keys=keys, values=values), weights

@@ -49,6 +49,9 @@ class SequenceModel(keras.Model):
             if spec.shared_embeddings != "all":
                 self.source_table = Embedding("source_embedding", features.source.size, width, seed, False)
             self.encoder = ENCODERS[spec.encoder.kind](spec.encoder, width, spec.dropout, seed)
+        sizes: dict[str, Any] = {"output": width if self.tied else None}
+        if spec.decoder.kind == "transformer" and features.source is not None:
+            sizes["longest"] = features.source.max_length
         self.decoder = DECODERS[spec.decoder.kind](
             spec.decoder,
             width,
@@ -56,7 +59,7 @@ class SequenceModel(keras.Model):
             spec.attention,
             spec.dropout,
             seed,
-            output=width if self.tied else None,
+            **sizes,
         )
         inputs = self.decoder.width
         self.output_map: Any = None if self.tied else Affine("logits", inputs, size, seed, exact=True)
@@ -131,8 +134,7 @@ class SequenceModel(keras.Model):
             fixed: bool. Whether the cache has its final size from the start, as XLA needs; otherwise that of
                 a Transformer grows. Defaults to `False`.
         """
-        del memory
-        return self.decoder.begin(batch, hypotheses, max_steps, fixed)
+        return self.decoder.begin(memory, batch, hypotheses, max_steps, fixed)
 
     def step(
         self, memory: Memory, cache: Cache, ids: tf.Tensor, position: Any
@@ -142,7 +144,8 @@ class SequenceModel(keras.Model):
         Args:
             memory: made by `encode`, None for a language model. The same for all hypotheses of an example.
             cache: of the step before.
-            ids: int32 `(b, k)`, the last unit; the id of the begin at first.
+            ids: int32 `(b, k)`, the last unit; the id of the begin at first. In the first step there may be
+                fewer hypotheses than `begin` was told, if the cache was reordered to them.
             position: int32 scalar. Number of steps before this one.
 
         Returns:

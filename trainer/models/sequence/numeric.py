@@ -24,13 +24,43 @@ def dims(tensor: tf.Tensor) -> list[Any]:
     return [found[axis] if size is None else size for axis, size in enumerate(known)]
 
 
-def product(inputs: tf.Tensor, kernel: Any, precision: str) -> tf.Tensor:
-    """`inputs @ kernel` over the last axis, as one matrix product.
+def distinct(ids: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Ids to compute something for once, and where each of `ids` is among them.
+
+    They are all there are, or `ids` themselves if these are not more.
+
+    Args:
+        ids: int32 `(b, k)`.
+        size: int. Number of ids there are.
+
+    Example:
+        >>> [part.numpy().tolist() for part in distinct(tf.constant([[1, 0, 1]]), 2)]
+        [[0, 1], [[1, 0, 1]]]
+        >>> [part.numpy().tolist() for part in distinct(tf.constant([[1, 0, 1]]), 9)]
+        [[1, 0, 1], [[0, 1, 2]]]
+    """
+    shape = dims(ids)
+    count = shape[0] * shape[1]
+
+    def alone() -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.reshape(ids, (count,)), tf.reshape(tf.range(count), shape)
+
+    def every() -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.range(size), ids
+
+    if isinstance(count, int):
+        return alone() if count <= size else every()
+    return tf.cond(count <= size, alone, every)
+
+
+def product(inputs: tf.Tensor, kernel: Any, precision: str, bias: Any = None) -> tf.Tensor:
+    """`inputs @ kernel` over the last axis, as one matrix product, and a bias.
 
     Args:
         inputs: float `(..., n)`.
         kernel: float `(n, m)`.
         precision: `float32` or `bfloat16`, of the factors.
+        bias: float32 `(m,)`, or None for none. Defaults to `None`.
 
     Returns:
         float32 `(..., m)`.
@@ -42,6 +72,8 @@ def product(inputs: tf.Tensor, kernel: Any, precision: str) -> tf.Tensor:
     *leading, width = dims(inputs)
     flat = tf.reshape(inputs, (-1, width)) if len(leading) != 1 else inputs
     found = tf.cast(tf.matmul(tf.cast(flat, precision), tf.cast(kernel, precision)), tf.float32)
+    # Beside the product it is a part of it after TensorFlow's rewriting of graphs; after the shape it is not.
+    found = found if bias is None else found + bias
     return tf.reshape(found, (*leading, kernel.shape[-1])) if len(leading) != 1 else found
 
 

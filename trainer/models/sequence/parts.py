@@ -61,8 +61,8 @@ class Affine(Part):
         self.bias: Any = self.vector("bias", units) if bias else None
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        found = product(inputs, self.kernel.value, self.factors)
-        return found if self.bias is None else found + self.bias.value
+        bias = None if self.bias is None else self.bias.value
+        return product(inputs, self.kernel.value, self.factors, bias)
 
 
 class Embedding(Part):
@@ -108,4 +108,4 @@ class Norm(Part):
     def call(self, inputs: tf.Tensor) -> Any:
         centred = inputs - tf.reduce_mean(inputs, -1, keepdims=True)
         scale = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), -1, keepdims=True) + 1e-6)
-        return centred * (scale * self.gamma.value) + self.beta.value
+        return centred * scale * self.gamma.value + self.beta.value

@@ -5,53 +5,16 @@ Reference: Vaswani et al., 2017, arXiv:1706.03762; Xiong et al., 2020, arXiv:200
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from trainer.models.sequence.attention import join_heads, split_heads
+from trainer.models.sequence.attention import join_heads
 from trainer.models.sequence.dropout import StepsDropout
+from trainer.models.sequence.earlier import Made
 from trainer.models.sequence.numeric import attend, dims
 from trainer.models.sequence.parts import Affine, Norm, Part
-
-
-class Growing(NamedTuple):
-    """What a step needs of earlier positions, which are added one by one.
-
-    Keys and values stay where they were made: a search that goes on from other hypotheses moves the ancestry
-    alone, and each hypothesis attends to what its own ancestors left.
-
-    Args:
-        keys: of each block, float32 `(b, heads, positions * k, d)`, all hypotheses of a position together.
-        values: the same.
-        ancestry: float32 `(b, k, positions, k)`, 1 for the ancestor of each hypothesis at each position.
-    """
-
-    keys: list[tf.Tensor]
-    values: list[tf.Tensor]
-    ancestry: tf.Tensor
-
-    def reordered(self, follow: Callable[[Any], Any]) -> Growing:
-        """The cache of hypotheses that go on from others; `follow` takes each place from its parent."""
-        return self._replace(ancestry=follow(self.ancestry))
-
-    def with_room(self, position: Any) -> tuple[Growing, tf.Tensor | None]:
-        """The ancestry with one position more, and where it is among those there is room for already."""
-        del position
-        batch, places, _, _ = dims(self.ancestry)
-        own = tf.broadcast_to(tf.eye(places)[:, None], (batch, places, 1, places))
-        return self._replace(ancestry=tf.concat([self.ancestry, own], 2)), None
-
-
-class Fixed(Growing):
-    """The same with room for all positions from the start, as static shapes need."""
-
-    def with_room(self, position: Any) -> tuple[Growing, tf.Tensor | None]:
-        _, places, steps, _ = dims(self.ancestry)
-        here = tf.reshape(tf.range(steps) == position, (-1, 1))
-        return self._replace(ancestry=tf.where(here, tf.eye(places)[:, None], self.ancestry)), here
 
 
 def sinusoids(positions: Any, width: int) -> tf.Tensor:
@@ -91,38 +54,28 @@ class SelfAttention(Part):
 
     def call(self, inputs: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """`(b, n, units)` to the same; `mask` is float32, broadcast to `(b, heads, n, n)`."""
-        query, key, value = (split_heads(part, self.heads) for part in tf.split(self.inputs(inputs), 3, -1))
-        scores = tf.matmul(query * self.scale, key, transpose_b=True)
-        found = tf.matmul(attend(scores, mask), value)
+        query, key, value = self.made(inputs)
+        found = tf.matmul(attend(tf.matmul(query, key, transpose_b=True), mask), value)
         return self.output_map(join_heads(found))
 
-    def step(
-        self, inputs: tf.Tensor, earlier: tuple[tf.Tensor, tf.Tensor], bias: tf.Tensor, here: Any
-    ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
-        """One more position of float32 `(b, k, units)`.
+    def made(self, inputs: tf.Tensor) -> Made:
+        """Scaled queries, keys and values, float32 `(b, heads, n, d)`, of `(b, n, units)`."""
+        batch, count, width = dims(inputs)
+        apart = (batch, count, 3, self.heads, width // self.heads)
+        parts = tf.transpose(tf.reshape(self.inputs(inputs), apart), (2, 0, 3, 1, 4))
+        query, key, value = tf.unstack(parts)
+        return query * self.scale, key, value
 
-        Args:
-            inputs: of the position.
-            earlier: keys and values, see `Growing`.
-            bias: float32 `(b, 1, k, positions * k)`, added to the scores.
-            here: bool `(positions, 1)`, which of the positions it is; None for one more than there are.
-
-        Returns:
-            float32 `(b, k, units)`, and keys and values with those of this position.
-        """
-        query, *new = (split_heads(part, self.heads) for part in tf.split(self.inputs(inputs), 3, -1))
-        if here is None:
-            keys, values = (tf.concat([old, part], 2) for old, part in zip(earlier, new, strict=True))
-        else:
-            batch, heads, places, width = dims(query)
-            apart = (batch, heads, -1, places, width)
-            keys, values = (
-                tf.reshape(tf.where(here[..., None], part[:, :, None], tf.reshape(old, apart)), old.shape)
-                for old, part in zip(earlier, new, strict=True)
-            )
-        scores = tf.matmul(query * self.scale, keys, transpose_b=True)
-        found = tf.matmul(tf.nn.softmax(scores + bias), values)
-        return self.output_map(join_heads(found)), (keys, values)
+    def made_once(self, inputs: tf.Tensor, where: tf.Tensor) -> Made:
+        """The same of rows that many share: of row `where`, int32 `(b, n)`, of `inputs`, `(rows, units)`."""
+        rows, width = dims(inputs)
+        apart = (rows, 3, self.heads, width // self.heads)
+        parts = tf.transpose(tf.reshape(self.inputs(inputs), apart), (1, 2, 0, 3))
+        parts *= tf.reshape([self.scale, 1.0, 1.0], (3, 1, 1, 1))
+        first = tf.reshape(tf.range(3 * self.heads) * rows, (3, 1, self.heads, 1))
+        table = tf.reshape(parts, (3 * self.heads * rows, width // self.heads))
+        query, key, value = tf.unstack(tf.gather(table, first + where[:, None]))
+        return query, key, value
 
 
 class FeedForward(Part):
@@ -141,7 +94,9 @@ class FeedForward(Part):
         self.narrow = Affine(f"{name}_out", hidden, units, self.seed)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        return self.narrow(tf.nn.relu(self.widen(inputs)))
+        *leading, width = dims(inputs)
+        found = self.narrow(tf.nn.relu(self.widen(tf.reshape(inputs, (-1, width)))))
+        return tf.reshape(found, (*leading, width))
 
 
 class Branch(Part):

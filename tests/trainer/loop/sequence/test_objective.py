@@ -24,6 +24,25 @@ def test_smoothing_spreads_its_share_over_all_but_padding_and_begin() -> None:
         assert found[row, place] == pytest.approx(-(shares * logarithms[row, place]).sum(), rel=1e-5)
 
 
+def test_smoothing_and_its_gradient_are_those_of_labels_as_wide_as_the_logits() -> None:
+    generator = np.random.default_rng(1)
+    logits = tf.constant(generator.normal(0.0, 4.0, (3, 7, 50)), tf.float32)
+    labels = tf.constant(generator.integers(2, 50, (3, 7)), tf.int32)
+    weights = tf.constant(generator.uniform(size=(3, 7)), tf.float32)
+    targets = np.full((3, 7, 50), 0.1 / 47)
+    targets[..., :2] = 0.0
+    np.put_along_axis(targets, labels.numpy()[..., None], 0.9, -1)
+    wide = tf.constant(targets, tf.float32)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(logits)
+        found = SequenceObjective(label_smoothing=0.1).losses(labels, logits)
+        expected = tf.nn.softmax_cross_entropy_with_logits(labels=wide, logits=logits)
+        sums = tf.reduce_sum(weights * found), tf.reduce_sum(weights * expected)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    mine, theirs = (tape.gradient(total, logits) for total in sums)
+    np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
 def test_without_smoothing_it_is_the_surprise() -> None:
     objective = SequenceObjective()
     np.testing.assert_allclose(objective.losses(LABELS, LOGITS), objective.surprise(LABELS, LOGITS))

@@ -42,7 +42,7 @@ def test_weights_and_contexts_follow_the_formula(kind: str) -> None:
 def test_distances_beyond_reach_share_a_bias() -> None:
     layer = Attention("attention", "monotonic", 5, 6, 8, 1, seed=1)
     layer.distance.assign(np.arange(2 * REACH + 1, dtype=np.float32)[:, None])
-    bias = layer._bias(tf.constant([0]), REACH + 3).numpy()[0, 0, 0]
+    bias = layer.distances(tf.constant([0]), REACH + 3).numpy()[0, 0, 0]
     assert bias[0] == REACH
     assert bias[REACH] == bias[REACH + 2] == 2 * REACH
 
