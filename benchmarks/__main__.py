@@ -12,7 +12,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from benchmarks import record
+from benchmarks import codistillation, record
 from benchmarks.apart import apart
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -38,6 +38,7 @@ BENCHMARKS: dict[str, tuple[str, tuple[str, ...]]] = {
     "pronunciation": ("pronunciation", ()),
     "sequences": ("sequences", ()),
     "quantisation": ("quantisation", ()),
+    **{f"codistillation/{part}": ("codistillation", (part,)) for part in codistillation.QUICK},
     "pronunciation/30": ("pronunciation", ("--minutes", "30")),
     "pronunciation/180": ("pronunciation", ("--minutes", "180")),
     "pronunciation/pytorch": ("pronunciation", ("--peer", "pytorch")),

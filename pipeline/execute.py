@@ -14,7 +14,11 @@ from absl import logging
 
 from components.push.outcome import read as read_push
 from components.train.files import CHECKPOINTS
+from components.train.group import layout
+from components.train.group.outcome import exchange_of
+from components.train.group.settings import Settings, launched_with
 from components.train.progress import shown_by
+from pipeline import plan
 from pipeline.config import Config, dump
 from pipeline.graph import build
 from pipeline.local import logs
@@ -30,6 +34,7 @@ from pipeline.runs.lock import exclusive
 from pipeline.runs.store import Run, RunStore, now
 from trainer.checkpoints import discard
 from trainer.errors import TandemError
+from trainer.spec import LaunchSpec
 from trainer.storage import remove_unfinished
 
 EXIT_STATUS = {"pushed": 0, "not_blessed": 3}
@@ -97,7 +102,9 @@ def execute(
                 graph = build(config, config_directory, root)
                 fingerprints = graph.fingerprints
                 previous = previous_statistics(root, config.name, fingerprints["data"])
-            with shown_by(watcher.training):
+            launch = LaunchSpec.from_json(plan.launch(config) or {})
+            settings = Settings(launch, run.log_path("train").parent)
+            with shown_by(watcher.training, watcher.group), launched_with(settings):
                 run_graph(graph, root, run, attempt, watcher, outcome, verbose)
             if outcome.error is None:
                 push = read_push(Path(outcome.outputs["push"]["pushed_model"]))
@@ -137,6 +144,8 @@ def _discard_checkpoints(outcome: Outcome, directory: Path) -> None:
     with contextlib.suppress(OSError, ValueError):
         if model_run and (name := (Path(model_run) / CHECKPOINTS).read_text()):
             discard(directory / name)
+            if exchange := exchange_of(Path(model_run)):
+                layout.discard(exchange)
 
 
 def _write_report(run: Run, shown: dict[str, Any]) -> bool:

@@ -51,6 +51,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "components/baseline/__init__.py",
         "components/baseline/files.py",
         "components/evaluate",
+        "trainer/churn",
         "trainer/data",
         "trainer/spec",
         "trainer/quantisation",

@@ -115,8 +115,20 @@ def columns(config: Config) -> dict[str, str]:
 
 
 def train_arguments(config: Config) -> Json:
-    """What training is told beside the feature spec: `model` and `train`."""
-    return {"model": _plain(config.model), "train": _plain(config.train)}
+    """What training is told beside the feature spec: `model` and `train`.
+
+    How the replicas of a group are launched is not in it, so a change there leaves the training cached.
+    """
+    train = _plain(config.train)
+    if train["codistillation"] is not None:
+        del train["codistillation"]["launch"]
+    return {"model": _plain(config.model), "train": train}
+
+
+def launch(config: Config) -> Json | None:
+    """How the replicas of a group are launched, as a `trainer.spec.LaunchSpec` takes it, or None."""
+    group = config.train.codistillation
+    return None if group is None else _plain(group.launch)
 
 
 def evaluate_arguments(config: Config) -> Json:

@@ -71,8 +71,15 @@ def find(
     """
     arguments = plan.ingest_arguments(config, directory)
     data = input_fingerprint(arguments["data"], directory)
-    # How it runs on a cluster, and where copies go, changes no result.
-    told = config.model_dump(mode="json", exclude={"kubeflow": True, "push": {"mirror", "kserve"}})
+    # How it runs on a cluster, how replicas are launched, and where copies go, make no other model.
+    told = config.model_dump(
+        mode="json",
+        exclude={
+            "kubeflow": True,
+            "push": {"mirror", "kserve"},
+            "train": {"codistillation": {"launch"}},
+        },
+    )
     run = _digest([told, data, dict(fingerprints)])
     registry = registry_state(serving, config.name, root.registry, run)
     kept = KeptSchemas(root.schema / config.name)

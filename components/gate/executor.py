@@ -17,12 +17,13 @@ from components.evaluate.metrics import read_metrics
 from components.gate.decision import decide
 from components.gate.dry_run import dry_run
 from components.gate.report import FILE_NAME, explain, to_json
+from components.gate.rules import CHANGE_METRICS
 from trainer import export
 from trainer.storage import write_atomic, write_json
 
 _WAY_ON = (
-    "To replace it without this comparison, leave the rules with better_than: baseline or churn out for one "
-    "run (--set gate.rules=[...]); or give the new model another name."
+    "To replace it without this comparison, leave the rules with better_than: baseline, churn or "
+    "decisions_flipped out for one run (--set gate.rules=[...]); or give the new model another name."
 )
 
 
@@ -67,7 +68,7 @@ class Executor(BaseExecutor):
             baseline_is_prior=is_prior,
             baseline_problem=baseline_problem,
             candidate_is_baseline=bool(digest) and baseline_digest == digest,
-            extra={"churn": score.get("churn"), **_quantisation(score)},
+            extra={**{name: score.get(name) for name in sorted(CHANGE_METRICS)}, **_quantisation(score)},
             problems=problems,
         )
         about = {

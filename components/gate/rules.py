@@ -29,6 +29,7 @@ METRICS: dict[str, Direction] = {
     "calibration": None,
     "bias_ratio": None,
     "churn": None,
+    "decisions_flipped": None,
     "example_count": None,
     "mean_label": None,
     "mean_prediction": None,
@@ -42,7 +43,7 @@ METRICS: dict[str, Direction] = {
 }
 """Which values of a metric are better; none has no better side and is held by `min` and `max` alone."""
 
-CHANGE_METRICS = frozenset({"churn"})
+CHANGE_METRICS = frozenset({"churn", "decisions_flipped"})
 """Metrics that compare with the blessed model and mean nothing without one."""
 
 _KEYS = {"metric", "min", "max", "better_than", "by_at_least", "slices"}

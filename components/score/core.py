@@ -15,6 +15,7 @@ from tfx_bsl.coders import example_coder
 from components.evaluate import statistics
 from components.evaluate.config import prediction_key
 from components.score.reliability import Reliability
+from trainer.churn import UNDECIDED, differences, flips
 from trainer.data import LabelStatistics
 from trainer.errors import TandemError
 
@@ -90,6 +91,7 @@ class Scorer:
         self._reliability = {name: Reliability(task) for name in self._models}
         self._rows = 0
         self._difference = 0.0
+        self._flipped = 0
 
     def score(self, rows: list[bytes]) -> list[bytes]:
         """Serialized `tf.Example`s with the label, the kept columns and both predictions."""
@@ -110,21 +112,26 @@ class Scorer:
             arrays[prediction_key(name)] = pa.ListArray.from_arrays(
                 pa.array(np.arange(0, len(flat) + 1, width), pa.int32()), flat
             )
-        self._difference += float(
-            np.abs(predictions["candidate"] - predictions["baseline"]).mean(axis=1).sum()
-        )
+        pair = predictions["candidate"], predictions["baseline"]
+        self._difference += float(differences(self._task, *pair).sum())
+        flipped = flips(self._task, *pair)
+        self._flipped += 0 if flipped is None else int(flipped.sum())
         self._rows += len(rows)
         names = list(arrays)
         return example_coder.RecordBatchToExamples(pa.RecordBatch.from_arrays(list(arrays.values()), names))
 
     def summary(self) -> dict[str, Any]:
-        """`score.json`: rows, metrics of the constant prediction, reliability bins, mean absolute change."""
+        """`score.json`: rows, metrics of the constant prediction, reliability bins, and the churn against the
+        baseline: `churn`, the mean absolute difference, and `decisions_flipped`, a share of the rows, None
+        for a regression."""
         prior = statistics.TASKS[self._task].metrics(self._prior_total)
+        decided = self._rows and self._task not in UNDECIDED
         return {
             "rows": self._rows,
             "prior": {name: value if np.isfinite(value) else None for name, value in prior.items()},
             "calibration": {name: bins.bins() for name, bins in self._reliability.items()},
             "churn": self._difference / self._rows if self._rows else None,
+            "decisions_flipped": self._flipped / self._rows if decided else None,
         }
 
     def _present(self, batch: pa.RecordBatch) -> list[str]:

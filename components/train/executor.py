@@ -14,6 +14,7 @@ from components.adapter import Artifacts, directory, split_files
 from components.adapter import Executor as BaseExecutor
 from components.train import features
 from components.train.files import CHECKPOINTS, READING, SPEC
+from components.train.group.run import run_group
 from components.train.origin import resolve
 from components.train.progress import current
 from trainer.data.records import serialized_examples
@@ -46,7 +47,10 @@ class Executor(BaseExecutor):
         )
         # Whoever watches the checkpoints of a training that runs learns from this what they are of.
         write_json(checkpoints / SPEC, spec.to_json())
-        run(spec, current())
+        if spec.train.codistillation is None:
+            run(spec, current())
+        else:
+            run_group(spec)
         model = path_utils.serving_model_dir(str(directory(outputs, "model")))
         write_json(Path(model) / READING, json.loads(properties["reading"]))
         write_atomic(directory(outputs, "model_run") / CHECKPOINTS, checkpoints.name)

@@ -6,6 +6,7 @@ import typer
 
 from pipeline.cli import compile as compiling
 from pipeline.cli import (
+    churn,
     configs,
     data,
     deploy,
@@ -42,6 +43,7 @@ app.command("simulate")(simulate.simulate)
 app.command("deploy")(deploy.deploy)
 app.command("promote")(promote.promote)
 app.command("noise")(noise.noise)
+app.command("churn")(churn.churn)
 app.command("doctor")(doctor.doctor)
 app.add_typer(configs.app, name="config")
 app.add_typer(experiments.app, name="experiments")

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from components.train.group.standing import Lines, Standing
+from pipeline.cli.group_progress import clock, table
 from pipeline.local.watcher import Step, Watcher
 
 _HEARTBEAT_SECONDS = 15.0
 _MARKS = {"ran": "[green]✓[/]", "cached": "[cyan]=[/]", "failed": "[red]✗[/]"}
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}:{rest:02d}"
 
 
 class ConsoleWatcher(Watcher):
@@ -35,6 +32,7 @@ class ConsoleWatcher(Watcher):
         self._live = live
         self._last = time.monotonic()
         self._position = ""
+        self._lines = Lines(_HEARTBEAT_SECONDS)
 
     def note(self, text: str) -> None:
         """Shows what is going on before the first step."""
@@ -69,12 +67,23 @@ class ConsoleWatcher(Watcher):
         """Progress of training; a line now and then where there is no terminal."""
         text = (
             f"train {step}/{steps_total} steps, loss {loss:.4f}, "
-            f"{examples_per_second:,.0f} examples/s, {_clock(eta_seconds)} to go"
+            f"{examples_per_second:,.0f} examples/s, {clock(eta_seconds)} to go"
         )
         if self._live is not None:
             self._live.update(Spinner("dots", f"{self._position} {text}"))
         elif time.monotonic() - self._last >= _HEARTBEAT_SECONDS:
             self._last = time.monotonic()
+            self._console.print(text)
+
+    def group(self, standings: Sequence[Standing]) -> None:
+        """Replicas of a group as one table; a line for each now and then where there is no terminal."""
+        if self._live is not None:
+            left = max((one.seconds_left for one in standings), default=0.0)
+            title = f"{self._position} train {len(standings)} replicas"
+            title += f", {clock(left)} to go" if left else ""
+            self._live.update(Group(Spinner("dots", title), table(standings)))
+            return
+        for text in self._lines.due(standings):
             self._console.print(text)
 
 

@@ -120,6 +120,45 @@ class Settings(Section):
     annotations: dict[LabelKey, Plain] = Field(default={}, description="Annotations of the pod.")
 
 
+class Slice(Section):
+    """A TPU slice of Google Kubernetes Engine: chips, node labels and toleration of a replica's pods."""
+
+    accelerator: LabelValue = Field(description="Kind of the slice, for example `tpu-v6e-slice`.")
+    topology: str = Field(
+        pattern=r"^[1-9][0-9]{0,3}(x[1-9][0-9]{0,3}){1,2}$",
+        description="Chips along each axis, for example `2x2`; at most those of one host.",
+    )
+    chips: int = Field(default=4, ge=1, le=8, description="Chips of one host.")
+
+
+class ReplicaPods(Section):
+    """Replicas of `train.codistillation` as pods of their own, started and looked after by the train step.
+
+    They see the volumes of `state` and `volumes`, and what they read is copied there.
+    """
+
+    kind: Literal["auto", "jobset", "jobs"] = Field(
+        default="auto",
+        description="`jobset` needs JobSet there, `jobs` are plain Jobs; `auto` takes what is there.",
+    )
+    pods: Settings = Field(
+        default=Settings(),
+        description="Settings of the replicas' pods; what is set replaces `defaults`. `timeout_seconds` and "
+        "`retries` are those of the train step.",
+    )
+    tpu: Slice | None = Field(default=None, description="TPU slice of each replica.")
+    queue: Label | None = Field(default=None, description="Queue of Kueue in which the replicas wait.")
+    service_account: ObjectName = Field(
+        default="tandem-pod", description="Service account of the replicas, which never ask the cluster."
+    )
+    start_seconds: float = Field(
+        default=3600.0, gt=0, description="How long a replica may wait for a node or a volume; a queue not."
+    )
+    keep_seconds: int = Field(
+        default=86400, ge=60, description="When the cluster removes a replica that the step could not remove."
+    )
+
+
 class Webhook(Section):
     """Where a message goes when a run ends badly; its URL stands in a secret only."""
 
@@ -182,6 +221,10 @@ class Kubeflow(Section):
     defaults: Settings = Field(default=Settings(), description="Settings of every step.")
     steps: dict[str, Settings] = Field(
         default={}, description="Settings of single steps; what one sets replaces the default."
+    )
+    codistillation: ReplicaPods | None = Field(
+        default=None,
+        description="Replicas of `train.codistillation` as pods; null: as processes of the train step's pod.",
     )
     webhook: Webhook | None = Field(default=None, description="Messages about runs that end badly.")
     schedule: Schedule | None = Field(default=None, description="Periodic retraining.")

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.config.base import Fraction, Name, Section, Text, Units
+from pipeline.config.codistillation import Codistillation as Codistillation
 from pipeline.config.complete import complete
 from pipeline.config.data import Data as Data
 from pipeline.config.data import Split as Split
@@ -209,6 +210,9 @@ class Train(Section):
     )
     sequence: SequenceTrain | None = Field(
         default=None, description="Sequence tasks, where it is never null: batches, optimizer, schedule."
+    )
+    codistillation: Codistillation | None = Field(
+        default=None, description="Train a group of replicas that teach each other; null: one training."
     )
 
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from components.train.group.settings import VARIABLE as GROUP_LAUNCH
 from pipeline.kubeflow.context import Context, enter
 from pipeline.kubeflow.encoding import decode
 from pipeline.kubeflow.pod import Pod, run_of
@@ -62,6 +63,7 @@ def run(argv: Sequence[str]) -> int:
     inputs_spec = json.loads(options.json_serialized_inputs_spec_args)
     outputs_spec = json.loads(options.json_serialized_outputs_spec_args)
     pod = Pod.here()
+    _place_group(pod)
     _require_sources(options.step, options.sources)
     asked = told.get("outputs", {}).get("artifacts", {})
     outputs = {
@@ -84,6 +86,12 @@ def run(argv: Sequence[str]) -> int:
         _execute(options, beam, translated, told, outputs_spec, context)
         return 0
     return _recorded(options, beam, translated, told, outputs_spec, context, record)
+
+
+def _place_group(pod: Pod) -> None:
+    """Tells where the shared directory of a group really is."""
+    if GROUP_LAUNCH in os.environ:
+        os.environ[GROUP_LAUNCH] = pod.inside(os.environ[GROUP_LAUNCH])
 
 
 def _require_sources(step: str, compiled: str) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Literal
+
+from components.train.group.standing import Standing
 
 State = Literal["ran", "cached", "failed"]
 
@@ -47,3 +50,6 @@ class Watcher:
         self, step: int, steps_total: int, examples_per_second: float, eta_seconds: float, loss: float
     ) -> None:
         """Training goes on; see `trainer.loop.Progress`."""
+
+    def group(self, standings: Sequence[Standing]) -> None:
+        """A group of trainings goes on; see `components.train.group.standing.GroupProgress`."""

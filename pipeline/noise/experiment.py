@@ -113,7 +113,8 @@ class _Laboratory:
         arguments = plan.train_arguments(config)
         self.features = FeatureSpec.from_json(feature_spec(graph, plan.transform_plan(config)))
         self._model = ModelSpec.from_json(arguments["model"])
-        self.plan = TrainSpec.from_json(arguments["train"])
+        # What wrong labels cost is asked of one model, whatever group the config trains.
+        self.plan = dataclasses.replace(TrainSpec.from_json(arguments["train"]), codistillation=None)
         self._train = open_split(split_files(examples, "train"), self.features)
         held = split_files(examples, "validation")
         self._validation = open_split(held, self.features) if held else None

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
-from scipy.stats import t
 
-from pipeline.report import charts, page
+from pipeline.report import charts, page, spread
 from pipeline.report.formats import number
+from pipeline.report.spread import Cell
 from trainer.storage import write_atomic
 
 HIGHER = frozenset({"auc", "accuracy"})
@@ -26,29 +24,6 @@ MEASURES = {
     "calibration": "predicted over true",
 }
 CLASSES = {"logistic": "baseline", "bi-tempered": "candidate", "bi-tempered, chosen": "prior"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Cell:
-    """A measure, one value for each seed."""
-
-    values: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        """Over the seeds."""
-        return statistics.fmean(self.values)
-
-    @property
-    def text(self) -> str:
-        """The mean."""
-        return number(self.mean)
-
-    @property
-    def spread(self) -> str:
-        """Lowest to highest; nothing for one seed."""
-        low, high = min(self.values), max(self.values)
-        return "" if low == high else f"{number(low)} to {number(high)}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,20 +71,11 @@ def outcome(measure: str, own: Cell, other: Cell) -> str:
         measure: name; less is better except for `HIGHER`, and `calibration` should be 1.
         own: values by seed.
         other: those of the same seeds.
-
-    Reference: Student, 1908, "The probable error of a mean".
     """
     pairs = list(zip(own.values, other.values, strict=True))
     if measure == "calibration":
         pairs = [(abs(one - 1), abs(two - 1)) for one, two in pairs]
-    if len(pairs) < 2:
-        return "same"
-    gains = [(one - two) * (1 if measure in HIGHER else -1) for one, two in pairs]
-    mean = statistics.fmean(gains)
-    reach = float(t.ppf(0.975, len(gains) - 1)) * statistics.stdev(gains) / math.sqrt(len(gains))
-    if abs(mean) <= reach:
-        return "same"
-    return "better" if mean > 0 else "worse"
+    return spread.outcome([(one - two) * (1 if measure in HIGHER else -1) for one, two in pairs])
 
 
 def measures(results: Mapping[str, Any]) -> list[str]:

@@ -14,9 +14,11 @@ from markupsafe import Markup
 
 from pipeline.report import (
     calibration_section,
+    churn_section,
     comparison,
     data_section,
     formats,
+    group_section,
     model_section,
     run_section,
     sequence_section,
@@ -29,7 +31,9 @@ SECTIONS = (
     ("steps", "Steps"),
     ("data", "Data"),
     ("training", "Training"),
+    ("codistillation", "Codistillation"),
     ("metrics", "Metrics"),
+    ("churn", "Churn"),
     ("calibration", "Calibration"),
     ("sequences", "Sequences"),
     ("gate", "Gate"),
@@ -38,10 +42,16 @@ SECTIONS = (
 )
 
 
-def sections(task: str) -> list[tuple[str, str]]:
-    """Sections of a page: calibration is of numbers and classes, `sequences` of sequences."""
-    left_out = "calibration" if task in sequence_section.TASKS else "sequences"
-    return [(key, title) for key, title in SECTIONS if key != left_out]
+def sections(task: str, group: bool = False) -> list[tuple[str, str]]:
+    """Sections of a page: calibration is of numbers and classes, `sequences` of sequences.
+
+    Args:
+        task: of the run.
+        group: whether a group was trained, which has a section of its own. Defaults to `False`.
+    """
+    left_out = {"calibration" if task in sequence_section.TASKS else "sequences"}
+    left_out |= set() if group else {"codistillation"}
+    return [(key, title) for key, title in SECTIONS if key not in left_out]
 
 
 @functools.cache
@@ -80,9 +90,10 @@ def _context(view: Mapping[str, Any]) -> dict[str, Any]:
     gate = gate_rows(view)
     task = comparison.task_of(view)
     steps, step_axis = run_section.steps(view)
+    replicas = group_section.replicas(view)
     warnings = data.get("warnings")
     return {
-        "sections": sections(task),
+        "sections": sections(task, bool(replicas)),
         "summary": summary,
         "name": str(summary.get("name") or "pipeline"),
         "task": task,
@@ -105,12 +116,14 @@ def _context(view: Mapping[str, Any]) -> dict[str, Any]:
         "optimizer_state": model_section.optimizer_state(view),
         "throughput": model_section.throughput_chart(view),
         "history": model_section.history_table(view),
+        "replicas": replicas,
+        "group_heads": group_section.HEADS,
+        "group_sentence": group_section.sentence(view),
         "overall": list(comparison.overall(view).values()),
         "baseline_problem": str(metrics.get("baseline_problem") or ""),
         "prior_words": sequence_section.prior_words(task),
-        "churn": sequence_section.churn_words(
-            task, None if comparison.baseline_is_prior(view) else formats.finite(metrics.get("churn"))
-        ),
+        "churn_rows": churn_section.rows(view, gate),
+        "churn_words": churn_section.words(view),
         "slice_groups": model_section.slice_groups(view),
         "calibration": calibration_section.chart(view),
         "calibration_gaps": calibration_section.gaps(view),

@@ -260,14 +260,3 @@ def prior_words(task: str) -> str:
         "seq2seq": "the most frequent unit for each unit of the source (prior)",
         "language_model": "units drawn by their frequency alone (prior)",
     }.get(task, "a constant prediction (prior)")
-
-
-def churn_words(task: str, value: float | None) -> str:
-    """What the churn says, as a sentence; empty without one."""
-    if value is None:
-        return ""
-    if task == "seq2seq":
-        return f"For {share(value)} of the sources the best hypothesis is not that of the baseline (churn)."
-    if task == "language_model":
-        return f"Bits per unit differ from those of the baseline by {number(value)} on average (churn)."
-    return f"Predictions differ from those of the baseline by {number(value)} on average (churn)."

@@ -10,6 +10,8 @@ from typing import Any
 from components.adapter import read_anomalies, read_statistics
 from components.check.core import examine
 from components.evaluate.metrics import read_metrics
+from components.gate.rules import CHANGE_METRICS
+from components.train.group.files import OUTCOME
 from pipeline.config import Config
 from pipeline.fingerprint import all_library_versions
 from pipeline.root import Root
@@ -99,7 +101,11 @@ def metrics_view(outputs: Outputs) -> Json | None:
     except TandemError:
         return None
     score = _read(scores / "score.json") or {}
-    return {**metrics, "prior": score.get("prior", {}), "churn": score.get("churn")}
+    return {
+        **metrics,
+        "prior": score.get("prior", {}),
+        **{name: score.get(name) for name in sorted(CHANGE_METRICS)},
+    }
 
 
 def training_view(outputs: Outputs) -> Json | None:
@@ -112,6 +118,13 @@ def training_view(outputs: Outputs) -> Json | None:
         # Of sequences: lists as long as the vocabularies, which no page shows.
         training["feature_spec"] = _without_units(training.get("feature_spec"))
     return {**training, "history": _read(place / "history.json") or []}
+
+
+def group_view(outputs: Outputs) -> Json | None:
+    """How the replicas of a group went, or `None` for a single training."""
+    place = _place(outputs, "train", "model_run")
+    found = _read(place / OUTCOME) if place is not None else None
+    return found if isinstance(found, dict) else None
 
 
 def _without_units(features: Any) -> Json:
@@ -151,7 +164,7 @@ def view(
     is_prior = bool(baseline.get("is_prior"))
     metrics = metrics_view(outputs)
     training = training_view(outputs)
-    sequences = sequences_view(score, training)
+    sequences, group = sequences_view(score, training), group_view(outputs)
     calibration = score.get("calibration")
     if calibration and is_prior:
         calibration = {"candidate": calibration["candidate"]}
@@ -168,6 +181,7 @@ def view(
         },
         "calibration": calibration,
         **({"sequences": sequences} if sequences else {}),
+        **({"group": group} if group else {}),
         "gate": gate,
         "dry_run": gate.get("dry_run") if gate else None,
         "lineage": {

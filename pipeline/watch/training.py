@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from components.train.files import SPEC
+from components.train.group.layout import Layout
 from pipeline.config import Config, load
+from pipeline.plan import launch as launch_arguments
 from pipeline.plan import train_arguments
 from pipeline.root import Root
 from pipeline.runs.lock import running
@@ -81,7 +83,14 @@ class Training:
             spec = read_spec(file)
             if spec and Path(spec["transform_graph_dir"]) == graph and (spec["model"], spec["train"]) == told:
                 found.append(file)
-        return max(found, key=lambda file: file.stat().st_mtime_ns).parent if found else None
+        if not found:
+            return None
+        place = max(found, key=lambda file: file.stat().st_mtime_ns).parent
+        launch = launch_arguments(self.config)
+        if launch is None:
+            return place
+        # Of a group the first replica, whose seed is that of a single training.
+        return Layout(place, launch["directory"]).replica(0)
 
     def exported(self) -> Path | None:
         """The exported model of a finished training, or `None` where it is not there any more."""

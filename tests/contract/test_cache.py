@@ -19,6 +19,7 @@ from pipeline.config.model import Section
 from pipeline.fingerprint import SOURCES
 from pipeline.graph import build
 from pipeline.root import Root
+from tests.contract import group_fields
 from tests.contract.sequence_fields import FIELDS as SEQUENCES
 from tests.contract.sequence_fields import TEXT as PAIRS
 
@@ -186,7 +187,7 @@ FIELDS: dict[str, tuple[frozenset[str], str, tuple[str, ...]]] = {
 
 
 # How it runs on a cluster: nothing on this machine runs again for it, not even the push.
-CLUSTER: dict[str, str] = {
+CLUSTER: dict[str, str] = group_fields.PODS | {
     "Accelerator.type": "kubeflow.defaults.accelerator={type: nvidia.com/gpu}",
     "Accelerator.count": "kubeflow.defaults.accelerator={type: nvidia.com/gpu, count: 2}",
     "Toleration.key": "kubeflow.defaults.tolerations=[{key: gpu}]",
@@ -266,8 +267,9 @@ def leaves(section: type[BaseModel], above: frozenset[type] = frozenset()) -> It
 
 
 def test_the_table_has_every_field_of_the_config() -> None:
-    assert {*FIELDS, *CLUSTER, *SEQUENCES} == set(leaves(Config))
-    assert len(FIELDS) + len(CLUSTER) + len(SEQUENCES) == len(set(leaves(Config)))
+    tables = (FIELDS, CLUSTER, SEQUENCES, group_fields.FIELDS, group_fields.LAUNCH)
+    assert {field for table in tables for field in table} == set(leaves(Config))
+    assert sum(map(len, tables)) == len(set(leaves(Config)))
     assert len(FIELDS) > 100
 
 
@@ -352,6 +354,15 @@ def test_a_changed_field_of_sequences_changes_the_keys_of_exactly_its_steps(plac
     changed = {step for step in SOURCES if old[step] != new[step]}
     assert changed - {"push"} == steps
     assert "push" in changed
+
+
+@pytest.mark.parametrize("change", [*group_fields.FIELDS.values(), *group_fields.LAUNCH.values()])
+def test_how_a_group_is_launched_changes_no_key_and_the_rest_of_it_the_training(
+    place: Path, change: str
+) -> None:
+    old, new = (keys(place, *group_fields.BEFORE, *given)[0] for given in ((), (change,)))
+    changed = {step for step in SOURCES if old[step] != new[step]}
+    assert changed == ({"train", "push"} if change in group_fields.FIELDS.values() else set())
 
 
 @pytest.mark.parametrize("field", sorted(LIMITS))

@@ -72,9 +72,8 @@ def _jobs(document: dict[str, Any]) -> list[str]:
 
     found = []
     for number, job in enumerate(document["spec"]["replicatedJobs"]):
-        errors = validate(
-            {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "job"}, **job["template"]}
-        )
+        metadata = {"name": "job", **job["template"].get("metadata", {})}
+        errors = validate({"apiVersion": "batch/v1", "kind": "Job", **job["template"], "metadata": metadata})
         found += [f"spec.replicatedJobs.{number}.template.{error}" for error in errors]
     try:
         model = JobsetV1alpha2JobSetSpec.from_dict(document["spec"])

@@ -19,7 +19,11 @@ ALLOWED = {
     ("", "secrets", ("mlpipeline-minio-artifact",)): {"get"},
     ("argoproj.io", "workflowtaskresults", ()): {"create", "patch"},
     ("serving.kserve.io", "inferenceservices", ()): {"get", "list", "watch", "create", "patch"},
-    ("jobset.x-k8s.io", "jobsets", ()): {"get", "list", "watch", "create", "delete"},
+    ("jobset.x-k8s.io", "jobsets", ()): {"list", "create", "delete"},
+    ("batch", "jobs", ()): {"list", "watch", "create", "patch", "delete"},
+    ("", "pods", ()): {"list", "watch"},
+    ("", "pods/log", ()): {"get"},
+    ("", "events", ()): {"list"},
     **{
         ("pipelines.kubeflow.org", resource, ()): {"get", "list"}
         for resource in ("experiments", "jobs", "pipelines", "pipelines/versions", "runs")

@@ -15,6 +15,7 @@ from absl import logging
 from numpy.typing import NDArray
 
 from trainer.checkpoints import CheckpointStore
+from trainer.codistillation.companion import Companion
 from trainer.errors import TandemError
 from trainer.faults import point
 from trainer.loop.plan import block_lengths, evaluation_steps
@@ -80,6 +81,7 @@ class Loop:
         state: what the next step depends on.
         store: gets the checkpoints.
         run_dir: gets `history.json` and TensorBoard logs.
+        companion: of a replica. Defaults to `None`.
     """
 
     work: Work
@@ -87,19 +89,35 @@ class Loop:
     state: State
     store: CheckpointStore
     run_dir: Path
+    companion: Companion | None = None
 
     def run(self, progress: Progress) -> None:
         """Trains to the last planned step, or until the validation loss has not fallen for long enough.
 
+        A replica hands on its weights when it is finished, and once more if it was already: it may have been
+        killed before they were read.
+
         Raises:
             TandemError: `TRAIN-401` a loss that is not finite, `TRAIN-201` a checkpoint that cannot be
-                written.
+                written, `CODIST-002` another process took over the replica.
         """
-        state, plan, work = self.state, self.plan, self.work
+        if self.companion is None:
+            if not self.state.finished:
+                self._run(progress)
+            return
+        with self.companion as companion:
+            if self.state.finished:
+                companion.publish(self.state.step, self.state.weights(), finished=True)
+            else:
+                self._run(progress)
+
+    def _run(self, progress: Progress) -> None:
+        state, plan, work, companion = self.state, self.plan, self.work, self.companion
         stops = evaluation_steps(work.steps_per_epoch, work.steps, plan.evaluations_per_epoch)
         evaluated, every = set(stops), plan.checkpoint_every_steps
+        exchange = companion.every if companion else None
         lengths = block_lengths(
-            state.step, work.steps, work.steps_per_epoch, stops, every, work.longest_block
+            state.step, work.steps, work.steps_per_epoch, stops, every, work.longest_block, exchange
         )
         blocks = work.blocks(state.step, lengths)
         point("train.begin")
@@ -112,6 +130,8 @@ class Loop:
                 if entry["loss"] is not None:
                     tf.summary.scalar("train/loss", entry["loss"], entry["step"])
                 _summarise(entry)
+            if companion:
+                companion.begin(state.step, work.steps)
             for block in blocks:
                 losses, totals = work.train(block)
                 self._check(totals, block)
@@ -123,14 +143,19 @@ class Loop:
                 now = time.monotonic()
                 rate, state.seconds = speed.add(counts["examples"], now - last), now - begun
                 loss = float(np.mean(losses if len(losses) else totals, dtype=np.float64))
-                if rate is not None:
-                    left_seconds = (work.steps - state.step) * work.examples_per_step / rate
+                left_seconds = (work.steps - state.step) * work.examples_per_step / rate if rate else None
+                if rate is not None and left_seconds is not None:
                     progress(state.step, work.steps, rate, left_seconds, loss)
                 if len(losses):
                     tf.summary.scalar("train/loss", loss, state.step)
                 if state.step in evaluated:
                     self._evaluate()
                 state.finished = state.step >= work.steps or self._stops()
+                if companion:
+                    companion.after(state.step, state.weights, state.finished)
+                    companion.progress(
+                        state.step, work.steps, rate, left_seconds, loss, finished=state.finished
+                    )
                 if state.finished or state.step % every == 0:
                     state.seconds = time.monotonic() - begun
                     self.store.save(state.checkpoint())
@@ -172,7 +197,7 @@ class Loop:
             tf.summary.scalar(f"learning_rate/{part}", value, state.step)
         before = state.history[-1] if state.history else {"seconds": 0.0}
         seconds = max(state.seconds - before["seconds"], 1e-9)
-        entry = {
+        entry: dict[str, Any] = {
             "step": state.step,
             "epoch": state.step / self.work.steps_per_epoch,
             "loss": float(np.mean(state.losses)) if state.losses else None,
@@ -183,6 +208,8 @@ class Loop:
         for name, count in state.counts.items():
             entry[name] = count
             entry[f"{name}_per_second"] = (count - before.get(name, 0)) / seconds
+        if self.companion is not None:
+            entry["staleness_steps"] = self.companion.staleness_steps(state.step)
         _summarise(entry)
         state.losses = []
         state.history.append(entry)
@@ -194,6 +221,8 @@ class Loop:
             *shown,
             entry["examples_per_second"],
         )
+        if self.companion is not None:
+            self.companion.log(state.step)
 
     @property
     def keeps_best(self) -> bool:
@@ -227,6 +256,7 @@ class Loop:
             },
             "warm_start": state.begun,
             **{f"{name}_per_second": count / seconds for name, count in state.counts.items()},
+            **({"codistillation": self.companion.summary()} if self.companion else {}),
         }
 
 
@@ -237,3 +267,5 @@ def _summarise(entry: dict[str, Any]) -> None:
             tf.summary.scalar(name, value, entry["step"])
         elif name.startswith("validation_") and value is not None:
             tf.summary.scalar(name.replace("_", "/", 1), value, entry["step"])
+    for replica, staleness in entry.get("staleness_steps", {}).items():
+        tf.summary.scalar(f"staleness_steps/{replica}", staleness, entry["step"])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from trainer.codistillation.teaching import PLAIN, Temperatures, divergence, predictions
 from trainer.data import LabelStatistics, prior_logits
 from trainer.errors import TandemError
 from trainer.export.head import link
@@ -63,14 +64,41 @@ class Objective:
         spec = self.bi_tempered
         if spec is None:
             return for_task(self.task)(labels, logits)
-        t1, t2 = spec.t1, spec.t2
-        if step is not None and self.ramp_steps:
-            t1, t2 = temperatures(step, t1, t2, self.ramp_steps)
+        t1, t2 = self._temperatures(step)
         if self.task == "binary":
             return bi_tempered_binary_logistic_loss(
                 labels, tf.squeeze(logits, 1), t1, t2, spec.label_smoothing
             )
         return bi_tempered_logistic_loss(labels, logits, t1, t2, spec.label_smoothing)
+
+    def _temperatures(self, step: Any) -> Temperatures:
+        spec = self.bi_tempered
+        if spec is None:
+            return PLAIN
+        if step is not None and self.ramp_steps:
+            return temperatures(step, spec.t1, spec.t2, self.ramp_steps)
+        return spec.t1, spec.t2
+
+    def predictions(self, logits: Any, step: Any) -> Any:
+        """What a peer with these logits says, see `trainer.codistillation.teaching.predictions`.
+
+        Args:
+            logits: float32 `(batch, outputs)`.
+            step: int scalar, the steps done.
+        """
+        return predictions(self.task, logits, self._temperatures(step)[1])
+
+    def divergence(self, targets: Any, logits: Any, step: Any) -> Any:
+        """The loss of each example, float32 `(batch,)`, with what peers say in place of its label.
+
+        Without label smoothing: what peers say is soft already.
+
+        Args:
+            targets: as `predictions` gives them.
+            logits: float32 `(batch, outputs)`.
+            step: int scalar, the steps done.
+        """
+        return divergence(self.task, targets, logits, self._temperatures(step))
 
     def link(self, logits: Any) -> Any:
         """Logits whose sigmoid or softmax is the tempered one of `logits`, see `trainer.export.head.link`."""

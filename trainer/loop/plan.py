@@ -18,23 +18,30 @@ def evaluation_steps(steps_per_epoch: int, steps: int, evaluations_per_epoch: in
 
 
 def block_lengths(
-    first_step: int, steps: int, steps_per_epoch: int, stops: list[int], every: int, longest: int
+    first_step: int,
+    steps: int,
+    steps_per_epoch: int,
+    stops: list[int],
+    every: int,
+    longest: int,
+    exchange: int | None = None,
 ) -> Iterator[int]:
     """Lengths of the blocks of steps from `first_step` to `steps`.
 
-    A block ends at the latest at the end of an epoch, at one of `stops` and at each multiple of `every`.
+    A block ends at the latest at the end of an epoch, at one of `stops` and at each multiple of `every` and
+    of `exchange`, if that is given.
 
     Example:
         >>> list(block_lengths(0, 25, steps_per_epoch=10, stops=[5, 25], every=8, longest=4))
         [4, 1, 3, 2, 4, 2, 4, 4, 1]
     """
     step, marks = first_step, iter(stops)
+    cycles = [steps_per_epoch, every] if exchange is None else [steps_per_epoch, every, exchange]
     mark = next(marks, steps)
     while step < steps:
         while mark <= step:
             mark = next(marks, steps)
         boundaries = (mark, steps, step + longest)
-        cycles = (steps_per_epoch - step % steps_per_epoch, every - step % every)
-        length = min(min(boundaries) - step, *cycles)
+        length = min(min(boundaries) - step, *(cycle - step % cycle for cycle in cycles))
         yield length
         step += length

@@ -59,6 +59,7 @@ def _run_tables(spec: RunSpec, features: FeatureSpec, progress: Progress | None)
         progress,
         initialise=functools.partial(_begin, spec, features) if spec.train.warm_start != "none" else None,
         origin=spec.warm_start_from.digest,
+        replica=spec.replica,
     )
     # On one device whatever the strategy was: a server has no replicas.
     model = build_wide_deep(features, spec.model, spec.train.seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from trainer.spec import FeatureSpec, ModelSpec, Record, SequenceFeatureSpec, TrainSpec
+from trainer.spec import FeatureSpec, ModelSpec, Record, ReplicaSpec, SequenceFeatureSpec, TrainSpec
 from trainer.warm_start import NO_ORIGIN, Origin
 
 SERVING_DIRECTORY = "Format-Serving"
@@ -32,6 +32,8 @@ class RunSpec(Record):
             empty mapping.
         warm_start_from: the earlier model, for a `train.warm_start` other than `none`. Defaults to
             `NO_ORIGIN`.
+        replica: which one of a group this training is, if and only if `train.codistillation` is given.
+            Defaults to `None`.
     """
 
     features: FeatureSpec | SequenceFeatureSpec
@@ -48,3 +50,4 @@ class RunSpec(Record):
     tokens: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     encodings: dict[str, str] = dataclasses.field(default_factory=dict)
     warm_start_from: Origin = NO_ORIGIN
+    replica: ReplicaSpec | None = None

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.checkpoints import Checkpoint
+from trainer.codistillation.companion import Companion
 from trainer.data import LabelStatistics
 from trainer.data.sequence import SequenceStatistics
 from trainer.errors import TandemError
@@ -31,14 +32,17 @@ def identity(
     statistics: Sequence[LabelStatistics | SequenceStatistics | None],
     origin: str,
     batch: int,
+    replica: int | None = None,
 ) -> str:
     """A digest of what the weights depend on; a checkpoint of another training is told apart by it.
 
-    `batch` is what became of the batch size: it is a multiple of the number of devices.
+    `batch` is what became of the batch size: it is a multiple of the number of devices. `replica` tells those
+    of a group apart.
     """
     # Once through `from_json`, so that 3 and 3.0 are the same.
     told = TrainSpec.from_json(plan.to_json()).to_json()
     del told["checkpoint_every_steps"]
+    group = told.pop("codistillation")
     content = [
         features.to_json(),
         ModelSpec.from_json(model.to_json()).to_json(),
@@ -47,6 +51,9 @@ def identity(
         origin,
         batch,
     ]
+    if group is not None:
+        del group["launch"], group["max_staleness_steps"]
+        content += [group, replica]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -68,6 +75,7 @@ class State:
         counts: what was trained on so far, by name: `examples` and others. Defaults to empty.
         finished: bool. No step is left. Defaults to `False`.
         begun: report of a warm start, or None. Defaults to `None`.
+        companion: of a replica; its counts are kept. Defaults to `None`.
     """
 
     identity: str
@@ -83,6 +91,7 @@ class State:
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     finished: bool = False
     begun: dict[str, Any] | None = None
+    companion: Companion | None = None
 
     def weights(self) -> Weights:
         """The weights to evaluate and export: averages where they are kept."""
@@ -121,6 +130,8 @@ class State:
             "finished": self.finished,
             "begun": self.begun,
         }
+        if self.companion is not None:
+            meta["codistillation"] = self.companion.state()
         return Checkpoint(self.step, tensors, meta)
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -160,3 +171,5 @@ class State:
         self.counts = dict(checkpoint.meta["counts"])
         self.finished = checkpoint.meta["finished"]
         self.begun = checkpoint.meta["begun"]
+        if self.companion is not None:
+            self.companion.restore(checkpoint.meta["codistillation"])

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from trainer.codistillation.teacher import Teacher
 from trainer.data import Block, Split, evaluation_blocks
 from trainer.loop.averaging import WeightAverage
 from trainer.loop.objective import Objective
@@ -50,6 +51,7 @@ class Stepper:
         objective: what is minimised.
         batch: int. Examples of a step over all replicas.
         jit_compile: bool. Compile the step with XLA.
+        teacher: the peers of a replica. Defaults to `None`.
     """
 
     def __init__(
@@ -62,11 +64,13 @@ class Stepper:
         objective: Objective,
         batch: int,
         jit_compile: bool,
+        teacher: Teacher | None = None,
     ) -> None:
         self._strategy = strategy
         self._replicas = int(strategy.num_replicas_in_sync)
         self._model, self._optimizer, self._average = model, optimizer, average
         self._objective = objective
+        self._teacher = teacher
         self._batch = batch
         self._outputs = spec.num_classes
         self._inputs = list(model.input)
@@ -155,16 +159,30 @@ class Stepper:
             # A linear model beside the joint one has logits and a loss of its own.
             heads = tf.split(tf.cast(logits, tf.float32), logits.shape[-1] // self._outputs, axis=-1)
             scale = self._batch * self._objective.mean_weight
-            step = self._optimizer.iterations.value if self._objective.ramp_steps else None
+            timed = self._objective.ramp_steps or self._teacher is not None
+            step = self._optimizer.iterations.value if timed else None
             losses = [
                 tf.reduce_sum(self._objective.loss(labels, head, step) * weights) / scale for head in heads
             ]
             loss = losses[0]
             total = tf.add_n(losses) + penalty(self._model) / self._replicas
+            if self._teacher is not None:
+                taught = self._taught(self._teacher, step, batch, heads[0])
+                total += tf.reduce_sum(taught * weights) / scale
         gradients = tape.gradient(total, [variable.value for variable in variables])
         self._optimizer.apply(gradients, variables)
         self._average.update()
         return tf.stack([loss, total])
+
+    def _taught(self, teacher: Teacher, step: Any, batch: dict[str, Any], logits: Any) -> Any:
+        """The teaching term of each example, for the joint model."""
+        inputs = {name: batch[name] for name in self._inputs}
+        return teacher.term(
+            step,
+            tf.shape(logits),
+            lambda peer: self._objective.predictions(tf.cast(peer(inputs, training=False), tf.float32), step),
+            lambda targets: self._objective.divergence(targets, logits, step),
+        )
 
     def _steps(self, step: Any, block: dict[str, Any]) -> Any:
         count = tf.shape(block["label"])[0]

@@ -13,6 +13,7 @@ from absl import logging
 from numpy.typing import NDArray
 
 from trainer.checkpoints import CheckpointStore
+from trainer.codistillation.membership import Membership
 from trainer.data import (
     DEFAULT_MEMORY_BYTES,
     Block,
@@ -34,7 +35,7 @@ from trainer.loop.stepper import Stepper
 from trainer.loop.stopping import EarlyStopping
 from trainer.models import build_wide_deep, placements
 from trainer.optimizers import PerPart, build_optimizer
-from trainer.spec import FeatureSpec, ModelSpec, TrainSpec
+from trainer.spec import FeatureSpec, ModelSpec, ReplicaSpec, TrainSpec
 
 Initialise: TypeAlias = Callable[[keras.Model, PerPart, float, float], dict[str, Any] | None]
 
@@ -72,6 +73,7 @@ def train(
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
     initialise: Initialise | None = None,
     origin: str = "",
+    replica: ReplicaSpec | None = None,
 ) -> TrainResult:
     """Trains a Wide & Deep model, going on from the newest checkpoint if there is one.
 
@@ -95,6 +97,7 @@ def train(
             given both and mean and deviation of a regression's label; what it returns becomes `warm_start` of
             the summary. Not called when a checkpoint is there. Defaults to `None`.
         origin: names what `initialise` starts from; another one is another training. Defaults to `""`.
+        replica: which one of a group this is, if `plan.codistillation` is given. Defaults to `None`.
 
     Returns:
         The weights to export, with the numbers of the head.
@@ -102,23 +105,31 @@ def train(
     Raises:
         TandemError: `TRAIN-001` to `TRAIN-004` model and device, `TRAIN-101` to `TRAIN-108` data,
             `TRAIN-201`, `TRAIN-203` and `TRAIN-205` checkpoints, `TRAIN-301` to `TRAIN-303` class weights,
-            `TRAIN-401` a loss that is not finite.
+            `TRAIN-401` a loss that is not finite, `CODIST-020` and `CODIST-021` a replica that does not fit,
+            and those of `trainer.codistillation.exchange.Exchange`.
     """
+    group = Membership.of(plan, replica)
+    seed = group.seed if group else plan.seed
     strategy = choose_strategy(plan.device)
     jit = compiles(strategy, plan.jit_compile)
     split = _opened(train_files, features, memory_bytes)
     validation = _opened(validation_files, features, memory_bytes) if validation_files else None
     if validation is None:
         logging.warning("No validation split: no early stopping, no calibration, the last weights are kept.")
-    order = TrainingOrder(split.rows, plan.batch_size, plan.seed, int(strategy.num_replicas_in_sync))
-    steps = order.steps(plan.epochs)
+    devices = int(strategy.num_replicas_in_sync)
+    whole = order = TrainingOrder(split.rows, plan.batch_size, seed, devices)
+    # Of the whole split, so that replicas and single trainings compare at equal steps.
+    steps = whole.steps(plan.epochs)
+    rows = group.rows(split.rows) if group else None
+    if rows is not None:
+        order = TrainingOrder(len(rows), plan.batch_size, seed, devices)
     objective, bias = objective_for(features, plan, split.statistics, steps)
     if validation is not None:
         check_validation(objective, plan, validation.statistics)
     store, begun = CheckpointStore(checkpoint_dir), None
     checkpoint = store.latest()
     with strategy.scope():
-        network = build_wide_deep(features, model, plan.seed, bias)
+        network = build_wide_deep(features, model, seed, bias)
         optimizer = build_optimizer(
             network, model.wide, model.deep, plan.learning_rate_decay, steps, model.linear
         )
@@ -127,18 +138,20 @@ def train(
         tables = {placement.variable.path for placement in placements(network, features)}
         dense = [variable for variable in network.trainable_variables if variable.path not in tables]
         average = WeightAverage(dense, plan.weight_averaging)
-    stepper = Stepper(strategy, features, network, optimizer, average, objective, order.batch, jit)
+        teacher = group.teacher(lambda: build_wide_deep(features, model, seed), steps) if group else None
+    stepper = Stepper(strategy, features, network, optimizer, average, objective, order.batch, jit, teacher)
+    companion = group.companion(teacher, network, Path(run_dir)) if group and teacher else None
     stopping = EarlyStopping(plan.early_stopping.patience, plan.early_stopping.min_delta)
     statistics = [split.statistics, validation.statistics if validation else None]
-    known = identity(features, model, plan, statistics, origin, order.batch)
-    state = State(known, network, optimizer, average, stopping, begun=begun)
+    index = replica.index if replica else None
+    known = identity(features, model, plan, statistics, origin, order.batch, index)
+    state = State(known, network, optimizer, average, stopping, begun=begun, companion=companion)
     if checkpoint is not None:
         state.restore(checkpoint)
         logging.info("Continues after step %d of %d.", state.step, steps)
-    work = _Tables(features, model, split, validation, order, steps, stepper)
-    loop = Loop(work, plan, state, store, Path(run_dir))
-    if not state.finished:
-        loop.run(progress or Heartbeat())
+    work = _Tables(features, model, split, validation, order, whole.steps_per_epoch, steps, stepper, rows)
+    loop = Loop(work, plan, state, store, Path(run_dir), companion)
+    loop.run(progress or Heartbeat())
     return _result(loop, work, objective)
 
 
@@ -151,12 +164,10 @@ class _Tables:
     split: Split
     validation: Split | None
     order: TrainingOrder
+    steps_per_epoch: int
     steps: int
     stepper: Stepper
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return self.order.steps_per_epoch
+    rows: NDArray[np.int64] | None = None
 
     @property
     def longest_block(self) -> int:
@@ -167,7 +178,7 @@ class _Tables:
         return self.order.batch
 
     def blocks(self, first_step: int, lengths: Iterable[int]) -> Generator[Block, None, None]:
-        return training_blocks(self.split, self.order, first_step, lengths)
+        return training_blocks(self.split, self.order, first_step, lengths, rows=self.rows)
 
     def train(self, block: Block) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         return self.stepper.train(block)

@@ -6,6 +6,9 @@ and values of the wrong type, and holds no TensorFlow object.
 
 from __future__ import annotations
 
+from trainer.spec.codistillation import CodistillationSpec as CodistillationSpec
+from trainer.spec.codistillation import LaunchSpec as LaunchSpec
+from trainer.spec.codistillation import ReplicaSpec as ReplicaSpec
 from trainer.spec.plan import BiTemperedSpec as BiTemperedSpec
 from trainer.spec.plan import EarlyStoppingSpec as EarlyStoppingSpec
 from trainer.spec.plan import ModelSpec as ModelSpec

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from trainer.spec.codistillation import CodistillationSpec
 from trainer.spec.record import Record
 from trainer.spec.sequence import SequenceModelSpec, SequenceTrainSpec
 from trainer.spec.tabular import DeepSpec, LinearSpec, WideSpec
@@ -59,3 +60,4 @@ class TrainSpec(Record):
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
     jit_compile: bool | None = None
     sequence: SequenceTrainSpec | None = None
+    codistillation: CodistillationSpec | None = None

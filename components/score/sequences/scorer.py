@@ -17,6 +17,7 @@ from components.evaluate.sequences import LanguageModel, Seq2Seq
 from components.score.sequences import samples
 from components.score.sequences.answers import Answers, Model, batches
 from components.score.sequences.sources import LENGTH, Source, Sources, length_range
+from trainer.churn import differences
 from trainer.errors import TandemError
 from trainer.spec.sequence import SequenceFeatureSpec
 from transforms.text.segments import segment
@@ -122,7 +123,8 @@ def summary(
     Returns:
         `rows`, `sources`, `references` and `left_out`; `prior`, its metrics; `churn`, the share of sources
         whose best hypothesis is another than the baseline's, or the mean absolute difference of bits per unit
-        of a language model; `status`, sources by status of the candidate; `by_length`, `samples` and `speed`.
+        of a language model; `decisions_flipped`, the former share, None for a language model; `status`,
+        sources by status of the candidate; `by_length`, `samples` and `speed`.
     """
     sources = read.sources
     core = LanguageModel if features.task == "language_model" else Seq2Seq
@@ -130,11 +132,11 @@ def summary(
     candidate, baseline = scores.answers["candidate"], scores.answers["baseline"]
     if core is LanguageModel:
         bits = {name: _bits(scores.vectors[name]) for name in ("candidate", "baseline")}
-        changes = np.abs(bits["candidate"] - bits["baseline"])
+        changes = differences(features.task, bits["candidate"], bits["baseline"])
         chosen = samples.choose(bits["candidate"].tolist(), sources)
         shown = samples.texts(chosen, sources, bits["candidate"], candidate)
     else:
-        changes = np.array([a != b for a, b in zip(candidate.best, baseline.best, strict=True)], float)
+        changes = differences(features.task, candidate.best, baseline.best)
         vectors = scores.vectors["candidate"]
         rates = (vectors[:, 0] / np.maximum(vectors[:, 1], 1)).tolist()
         target = features.target
@@ -146,6 +148,7 @@ def summary(
             lambda text: segment(text, target.kind, target.units),
             explain,
         )
+    churn = float(changes.mean()) if len(changes) else None
     shown_models = ("candidate",) if baseline_is_prior else ("candidate", "baseline")
     return {
         "rows": read.rows,
@@ -153,7 +156,8 @@ def summary(
         "references": sum(len(source.references) for source in sources),
         "left_out": read.left_out,
         "prior": measured(core, scores.vectors["prior"], weights),
-        "churn": float(changes.mean()) if len(changes) else None,
+        "churn": churn,
+        "decisions_flipped": None if core is LanguageModel else churn,
         "status": dict(sorted(collections.Counter(candidate.status).items())),
         "by_length": [
             {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from pipeline.config.checks import data, features, gate, kubeflow, label, sequences
+from pipeline.config.checks import codistillation, data, features, gate, kubeflow, label, sequences
 from pipeline.config.checks.report import Report
 from pipeline.config.problems import Path, Problem
 
@@ -20,6 +20,6 @@ def cross_field_problems(values: dict[str, Any], wrong: Collection[Path] = ()) -
         wrong: paths whose values are known to be wrong; conditions on them are left out. Defaults to `()`.
     """
     report = Report(wrong)
-    for room in (label, data, features, sequences, gate, kubeflow):
+    for room in (label, data, features, sequences, codistillation, gate, kubeflow):
         room.check(values, report)
     return report.problems

@@ -29,6 +29,9 @@ QUANTISATION: dict[str, tuple[str, ...]] = {
 """Of an int8 export, beside the ratios of size and speed: its quality minus that of the float32 model."""
 RATIOS = ("int8_size_ratio", "int8_speed_ratio")
 RUN_METRICS = ("latency_p50_ms", "latency_p99_ms", "churn")
+DECIDING = ("binary", "multiclass", "seq2seq")
+"""Tasks whose predictions are decisions, of which a share may flip."""
+FLIPPED = "decisions_flipped"
 SOURCE_LENGTH = "source_length"
 """A column of the scored examples of a sequence task that no file has."""
 _SLICES = ("evaluate", "slices")
@@ -37,7 +40,8 @@ _SLICES = ("evaluate", "slices")
 def metric_names(task: str) -> tuple[str, ...]:
     """Metrics that a rule can name."""
     quantised = (*QUANTISATION[task], *RATIOS) if task in QUANTISATION else ()
-    return (*COMPARABLE[task], *LIMITED[task], *RUN_METRICS, *quantised)
+    flipped = (FLIPPED,) if task in DECIDING else ()
+    return (*COMPARABLE[task], *LIMITED[task], *RUN_METRICS, *flipped, *quantised)
 
 
 def check(values: dict[str, Any], report: Report) -> None:
@@ -92,7 +96,9 @@ def _rule(where: Path, rule: dict[str, Any], task: str | None, slices: list[Any]
         report.add((*where, "slices"), message, columns, depends=[_SLICES])
     if other == "prior":
         report.add((*where, "slices"), "`better_than: prior` compares all rows; leave it out.", columns)
-    if metric in RUN_METRICS or (task in QUANTISATION and metric in (*QUANTISATION[task], *RATIOS)):
+    if metric in (*RUN_METRICS, FLIPPED) or (
+        task in QUANTISATION and metric in (*QUANTISATION[task], *RATIOS)
+    ):
         report.add((*where, "slices"), f"`{metric}` is measured over all rows; leave it out.", columns)
 
 

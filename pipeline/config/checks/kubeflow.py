@@ -7,6 +7,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pipeline.config.checks import group_pods
 from pipeline.config.checks.report import Report
 from pipeline.config.kubeflow import Step
 from pipeline.config.problems import Path
@@ -15,7 +16,15 @@ from pipeline.kubeflow.schedule import cron, macros, moments
 from trainer.errors import TandemError
 
 _HERE = ("kubeflow",)
-RESERVED = ("HOME", "TMPDIR", "TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS", "TANDEM_WEBHOOK_URL")
+RESERVED = (
+    "HOME",
+    "TMPDIR",
+    "TF_CPP_MIN_LOG_LEVEL",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TANDEM_GROUP_LAUNCH",
+    "TANDEM_GROUP_PODS",
+    "TANDEM_WEBHOOK_URL",
+)
 """Variables that a secret must not set."""
 
 
@@ -33,6 +42,13 @@ def check(values: dict[str, Any], report: Report) -> None:
     _tolerations((*_HERE, "defaults"), section["defaults"], report)
     _amounts((*_HERE, "defaults"), section["defaults"], report)
     _variables((*_HERE, "defaults"), section["defaults"], section, report)
+    replicas = section["codistillation"]
+    if replicas is not None:
+        where = (*_HERE, "codistillation", "pods")
+        _tolerations(where, replicas["pods"], report)
+        _amounts(where, {**section["defaults"], **_given(replicas["pods"])}, report)
+        _variables(where, replicas["pods"], section, report)
+        group_pods.check(values, report)
     _mounts(section, report)
     _names(section, report)
     schedule = section["schedule"]

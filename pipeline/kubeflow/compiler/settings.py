@@ -12,6 +12,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from pipeline import kernels
 from pipeline.config import Config
 from pipeline.config.kubeflow import Settings
+from pipeline.kubeflow.compiler import group
 from pipeline.kubeflow.compiler.passes import containers, tasks
 from pipeline.kubeflow.webhook import URL_VARIABLE
 
@@ -35,8 +36,16 @@ def settings_of(config: Config, step: str) -> Settings:
         config: the config.
         step: name of the step.
     """
-    default = config.kubeflow.defaults
-    own = config.kubeflow.steps.get(step)
+    return _joined(config.kubeflow.defaults, config.kubeflow.steps.get(step))
+
+
+def settings_of_replicas(config: Config) -> Settings:
+    """The settings of the pods of a group's replicas, likewise."""
+    section = config.kubeflow.codistillation
+    return _joined(config.kubeflow.defaults, section.pods if section is not None else None)
+
+
+def _joined(default: Settings, own: Settings | None) -> Settings:
     if own is None:
         return default
     values = {name: getattr(default, name) for name in Settings.model_fields}
@@ -59,6 +68,8 @@ def apply(spec: Json, config: Config) -> None:
         container["image"] = settings.image or config.kubeflow.image
         # With the kernels of `tandem run` a model has the bits of one trained by it.
         variables = _ENVIRONMENT | kernels.environment(config) | settings.env
+        if step == "train":
+            variables |= group.variables(config, _ENVIRONMENT, settings_of_replicas(config))
         container["env"] = [{"name": name, "value": value} for name, value in sorted(variables.items())]
         resources = _resources(settings)
         if resources:

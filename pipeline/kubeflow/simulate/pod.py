@@ -15,6 +15,7 @@ from google.protobuf import struct_pb2
 from kfp.kubernetes import kubernetes_executor_config_pb2 as k8s
 from kfp.pipeline_spec import pipeline_spec_pb2 as ps
 
+from components.train.group.cluster.settings import VARIABLE as GROUP_PODS
 from trainer.errors import TandemError
 from trainer.faults import point
 from trainer.storage import write_atomic
@@ -150,7 +151,8 @@ def _environment(
     given: ps.ExecutorInput,
     pod: str,
 ) -> dict[str, str]:
-    variables = {one.name: one.value for one in container.env}
+    # There is no cluster to make pods in: the replicas of a group are processes of the step's.
+    variables = {one.name: one.value for one in container.env if one.name != GROUP_PODS}
     for secret in settings.secret_as_env:
         name = _name(secret.secret_name_parameter, secret.secret_name, given)
         for pair in secret.key_to_env:

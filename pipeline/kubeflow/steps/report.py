@@ -14,6 +14,8 @@ from tfx.types.experimental import simple_artifacts
 
 from components.adapter import Artifacts, Component, directory, only
 from components.adapter import Executor as BaseExecutor
+from components.train.group import layout
+from components.train.group.outcome import exchange_of
 from pipeline.config import parse
 from pipeline.kubeflow.context import current
 from pipeline.kubeflow.ending import conclude
@@ -73,6 +75,8 @@ class ReportExecutor(BaseExecutor):
         conclude(record, config, properties["config"], steps, local, uris, fingerprints)
         # Those of this run's training, whose model is safe.
         discard(root.checkpoints / config.name / context.run)
+        if exchange := exchange_of(directory(inputs, "model_run")):
+            layout.discard(exchange)
         for name, file in FILES.items():
             moved = f"{context.outputs[name].partition(context.run)[0]}{context.run}/report/{file}"
             write_atomic(Path(context.pod.artifact(moved)), (record.run.directory / file).read_bytes())

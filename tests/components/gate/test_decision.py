@@ -262,9 +262,11 @@ def test_baseline_rules_are_skipped_without_a_blessed_model_or_against_itself(is
         PASSES,
         {"metric": "auc", "better_than": "baseline", "by_at_least": 0.5},
         {"metric": "churn", "max": 0.1},
+        {"metric": "decisions_flipped", "max": 0.1},
     )
-    decision = run(*rules, is_prior=is_prior, candidate_is_baseline=same, extra={"churn": 0.4})
-    assert [v.verdict for v in decision.verdicts] == ["pass", "skipped", "skipped", "pass"]
+    extra = {"churn": 0.4, "decisions_flipped": 0.4}
+    decision = run(*rules, is_prior=is_prior, candidate_is_baseline=same, extra=extra)
+    assert [v.verdict for v in decision.verdicts] == ["pass", "skipped", "skipped", "skipped", "pass"]
     assert decision.blessed
     assert ("no model is blessed yet" if is_prior else "the blessed model itself") in decision.verdicts[
         1
@@ -302,9 +304,10 @@ def test_skipped_rules_alone_bless_nothing():
     assert decision.reasons == ("no rule could be decided: add a rule with min, max or better_than: prior",)
 
 
-@pytest.mark.parametrize(("churn", "blessed"), [(0.05, True), (0.2, False), (None, False), (math.nan, False)])
-def test_churn_is_held_by_its_limit_when_a_model_is_blessed(churn, blessed):
-    assert run({"metric": "churn", "max": 0.1}, extra={"churn": churn}).blessed is blessed
+@pytest.mark.parametrize("metric", ["churn", "decisions_flipped"])
+@pytest.mark.parametrize(("value", "blessed"), [(0.05, True), (0.2, False), (None, False), (math.nan, False)])
+def test_churn_is_held_by_its_limit_when_a_model_is_blessed(metric, value, blessed):
+    assert run({"metric": metric, "max": 0.1}, extra={metric: value}).blessed is blessed
 
 
 @pytest.mark.parametrize(("limit", "blessed"), [(8.0, True), (7.9, False)])

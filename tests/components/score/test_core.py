@@ -97,6 +97,25 @@ def test_the_summary_is_that_of_all_rows_however_they_are_batched() -> None:
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
 
 
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_decisions_flip_where_both_models_decide_differently(task: str) -> None:
+    """Predictions 0.2 to 1.0 in steps of 0.2 against 0.1 to 0.5: above one half are rows 3, 4 and 5."""
+
+    def predictions(scale: float):
+        one = size_model(scale)
+        if task != "multiclass":
+            return one
+        return lambda batch: np.concatenate([one(batch), np.full((len(batch), 1), 0.55, np.float32)], axis=1)
+
+    prior = np.array([0.4, 0.6]) if task == "multiclass" else np.array([0.4])
+    made = Scorer(task, "late", ["city"], None, predictions(0.2), predictions(0.1), prior)
+    for part in (rows()[:2], rows()[2:]):
+        made.score(part)
+    expected = {"binary": 3 / 5, "multiclass": 3 / 5, "regression": None}
+    assert made.summary()["decisions_flipped"] == expected[task]
+    assert made.summary()["churn"] == pytest.approx(0.15 if task == "multiclass" else 0.3)
+
+
 def test_without_a_weight_column_every_row_counts_one() -> None:
     plain = scorer()
     plain.score(rows())
@@ -175,4 +194,5 @@ def test_the_component_scores_with_exported_models(tmp_path: Path) -> None:
     summary = json.loads((tmp_path / "scores" / "score.json").read_text())
     assert summary["rows"] == 5
     assert summary["churn"] == pytest.approx(0.2, abs=0.01)
+    assert summary["decisions_flipped"] == 0
     assert summary["baseline_digest"] == "d1"

@@ -24,9 +24,23 @@ MET = {
     ],
     # Of tests/components/release.
     "release": ["release.rename", "release.collect", "release.remove_torn", "release.remove_left"],
+    # Of tests/integration/test_churn.py.
+    "churn": ["churn.discard"],
     # Of tests/pipeline/watch/test_faults.py.
     "watch": ["watch.append", "watch.appended"],
+    # Of tests/components/train/group.
+    "group": ["group.start", "group.forget", "group.tidy", "group.remove", "group.discard"],
     "mirror": ["mirror.upload", "mirror.uploaded", "mirror.write"],
+    # Of tests/trainer/codistillation/exchange.
+    "exchange": [
+        "exchange.create", "exchange.created", "exchange.create_directly", "exchange.remove",
+        "exchange.upload", "exchange.remove_object",
+    ],
+    # Of tests/components/train/group/cluster.
+    "pods of a group": [
+        "group.create", "group.create_all", "group.delete", "group.delete_all", "group.park", "group.resume",
+        "group.stage", "group.stage_replace", "group.log_pod", "group.log",
+    ],
 }  # fmt: skip
 LONG = ("raise", "ENOSPC", "ENOSPC*", "EIO", "EROFS")
 ACTIONS = ["kill", *(pytest.param(action, marks=pytest.mark.soak) for action in LONG)]

@@ -188,6 +188,8 @@ def test_a_problem_inside_an_override_names_it_and_not_a_line_of_the_file() -> N
         ("gate.rules=[{metric: calibration, better_than: prior}]", "gate.rules.0.better_than"),
         ("gate.rules=[{metric: latency_p99_ms, better_than: baseline}]", "gate.rules.0.better_than"),
         ("gate.rules=[{metric: auc, min: .inf}]", "gate.rules.0.min"),
+        ("gate.rules=[{metric: decisions_flipped, better_than: baseline}]", "gate.rules.0.better_than"),
+        ("gate.rules=[{metric: decisions_flipped, max: 0, slices: [carrier]}]", "gate.rules.0.slices"),
         ("train.class_weights={2: 1}", "train.class_weights.2"),
         ("features.distance.buckets=x", "features.distance.buckets"),
         ("model.deep.hidden=[0]", "model.deep.hidden.0"),
@@ -226,6 +228,7 @@ def test_a_prepare_step_lies_beside_the_config(text: str) -> None:
         ["task=multiclass", "label.classes=[a, b, c]"],
         ["task=regression", "label.classes=[]", "gate.rules=[{metric: rmse, max: 2}]"],
         ["gate.rules=[{metric: latency_p99_ms, max: 20}, {metric: churn, max: 0.1}]"],
+        ["gate.rules=[{metric: decisions_flipped, max: 0.02}]"],
         ["train.class_weights={0: 1, 1: 3}"],
         ["train.class_weights=balanced"],
     ],
@@ -300,10 +303,17 @@ def test_loading_is_quick_and_needs_no_heavy_package(tmp_path: Path) -> None:
 def test_metric_names_are_those_of_the_evaluation_and_the_gate() -> None:
     from components.evaluate.statistics import NAMES
     from components.gate.rules import METRICS
-    from pipeline.config.checks.gate import COMPARABLE, QUANTISATION, RATIOS, RUN_METRICS, metric_names
+    from pipeline.config.checks.gate import (
+        COMPARABLE,
+        FLIPPED,
+        QUANTISATION,
+        RATIOS,
+        RUN_METRICS,
+        metric_names,
+    )
 
     for task, names in NAMES.items():
-        of_export = {*RUN_METRICS, *RATIOS, *QUANTISATION.get(task, ())}
+        of_export = {*RUN_METRICS, FLIPPED, *RATIOS, *QUANTISATION.get(task, ())}
         assert set(metric_names(task)) - of_export == set(names)
         assert set(metric_names(task)) <= {*METRICS}
         assert set(COMPARABLE[task]) == {name for name in names if METRICS[name] is not None}

@@ -148,6 +148,7 @@ def test_settings_that_do_not_fit_pairs_of_texts_are_refused(assignment: str, pa
         ("model.sequence.encoder.layers=3", "model.sequence.encoder.layers"),
         ("train.sequence.auxiliary.task=reconstruct", "train.sequence.auxiliary.task"),
         ("gate.rules.1={metric: wer, max: 1}", "gate.rules.1.metric"),
+        ("gate.rules.1={metric: decisions_flipped, max: 1}", "gate.rules.1.metric"),
     ],
 )
 def test_settings_that_do_not_fit_a_language_model_are_refused(assignment: str, path: str) -> None:
@@ -180,6 +181,7 @@ def test_a_table_takes_nothing_of_sequences(assignment: str, path: str) -> None:
         (PAIRS, ["model.sequence.quantisation=aware",
                  "gate.rules=[{metric: int8_wer_change, max: 0.01}, {metric: int8_size_ratio, max: 0.3}]"]),
         (PAIRS, ["gate.rules=[{metric: bleu, min: 20}, {metric: churn, max: 0.1}, {metric: chrf, min: 1}]"]),
+        (PAIRS, ["gate.rules=[{metric: decisions_flipped, max: 0.1}]"]),
         (PAIRS, ["model.sequence.encoder={units: 3, heads: 1}",
                  "model.sequence.decoder={units: 12, heads: 6}"]),
         (PAIRS, ["model.sequence.attention=monotonic", "model.sequence.decoder={kind: transformer}"]),

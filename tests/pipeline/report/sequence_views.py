@@ -81,6 +81,7 @@ def _of_task(task: str, metrics: Callable[[float], dict[str, float]]) -> View:
         "baseline": {"overall": overall["baseline"], "confidence": {}, "slices": slices[::-1]},
         "prior": overall["prior"],
         "churn": 0.124,
+        "decisions_flipped": 0.124 if task == "seq2seq" else None,
         "baseline_is_prior": False,
         "baseline_problem": "",
     }

@@ -13,7 +13,8 @@ import pytest
 from pipeline.report import page
 
 Make = Callable[[str], dict[str, Any]]
-KINDS = ["pushed", "refused", "failed", "regression", "wide", "empty", "words", "sentences", "characters"]
+KINDS = ["pushed", "refused", "failed", "regression", "wide", "empty"]
+KINDS += ["words", "sentences", "characters", "group"]
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 TEXT_ON = {
     "--page": ("--ink", "--muted"),

@@ -156,11 +156,6 @@ def test_a_blessed_model_that_cannot_be_compared_is_not_called_absent(make_view:
     assert "version 2 lacks fingerprint.pb" in html
 
 
-def test_churn_is_told_only_where_there_is_a_baseline(make_view: Make) -> None:
-    assert "by 0.0213 on average (churn)" in section(page.render(make_view("pushed")), "metrics")
-    assert "churn" not in section(page.render(make_view("regression")), "metrics")
-
-
 def test_training_tells_where_it_stopped_and_what_is_exported(make_view: Make) -> None:
     view = make_view("pushed")
     lowest = min(view["training"]["history"], key=lambda entry: entry["validation_loss"])

@@ -151,6 +151,7 @@ def pushed() -> View:
         "baseline": _model(0.88, 12),
         "prior": prior,
         "churn": 0.0213,
+        "decisions_flipped": 0.0175,
         "baseline_is_prior": False,
         "baseline_problem": "",
     }
@@ -262,6 +263,7 @@ def regression() -> View:
         "baseline": {"overall": constant, "confidence": {}, "slices": []},
         "prior": constant,
         "churn": 9.7,
+        "decisions_flipped": None,
         "baseline_is_prior": True,
         "baseline_problem": "",
     }

@@ -41,3 +41,8 @@ def test_blocks_add_up_and_cross_no_boundary(
     assert min(lengths) >= 1
     wanted = {*stops, *range(0, 101, steps_per_epoch), *range(0, 101, every)}
     assert {mark for mark in wanted if first < mark <= steps} <= set(ends)
+
+
+def test_blocks_of_a_replica_end_where_it_publishes() -> None:
+    lengths = list(block_lengths(3, 20, 100, [20], 100, 64, exchange=5))
+    assert list(itertools.accumulate(lengths, initial=3)) == [3, 5, 10, 15, 20]

@@ -53,6 +53,10 @@ def batch_size(rows: int, width: int, batch_tokens: int, replicas: int = 1) -> i
     return -(-rows // (batches * step)) * step
 
 
+def _dealt(rows: NDArray[np.int64], batches: int) -> list[NDArray[np.int64]]:
+    return np.array_split(rows, batches) if batches else []
+
+
 class BucketOrder:
     """Maps a step to the examples of its batch.
 
@@ -67,22 +71,39 @@ class BucketOrder:
         batch_tokens: int, at least 1. Positions of a batch: source, target and end of its examples.
         seed: int, at least 0.
         replicas: int, at least 1. Devices that share a batch. Defaults to `1`.
+        visited: int64. The rows that are visited, at least one; the buckets are those of all. None for all.
+            Defaults to `None`.
     """
 
     def __init__(
-        self, table: SequenceTable, buckets: int, batch_tokens: int, seed: int, replicas: int = 1
+        self,
+        table: SequenceTable,
+        buckets: int,
+        batch_tokens: int,
+        seed: int,
+        replicas: int = 1,
+        visited: NDArray[np.int64] | None = None,
     ) -> None:
         lengths = table.source.lengths, table.target.lengths
         self.buckets: tuple[Bucket, ...] = choose_buckets(*lengths, buckets)
         place = assign(*lengths, self.buckets)
+        if visited is not None:
+            others = np.ones(len(place), bool)
+            others[visited] = False
+            place[others] = -1
         self._rows = [np.flatnonzero(place == index) for index in range(len(self.buckets))]
         self.sizes = [
-            batch_size(len(rows), bucket.width, batch_tokens, replicas)
+            batch_size(max(1, len(rows)), bucket.width, batch_tokens, replicas)
             for rows, bucket in zip(self._rows, self.buckets, strict=True)
         ]
         self._batches = [-(-len(rows) // size) for rows, size in zip(self._rows, self.sizes, strict=True)]
         self._seed = seed
         self._tokens = lengths[0] + lengths[1] + 1
+
+    @property
+    def examples(self) -> int:
+        """Examples of one pass."""
+        return sum(len(rows) for rows in self._rows)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -99,7 +120,7 @@ class BucketOrder:
         places = [
             Place(bucket, part)
             for bucket, rows in enumerate(self._rows)
-            for part in np.array_split(generator.permutation(rows), self._batches[bucket])
+            for part in _dealt(generator.permutation(rows), self._batches[bucket])
         ]
         return [places[index] for index in generator.permutation(len(places))]
 
@@ -108,7 +129,7 @@ class BucketOrder:
         return [
             Place(bucket, part)
             for bucket, rows in enumerate(self._rows)
-            for part in np.array_split(rows, self._batches[bucket])
+            for part in _dealt(rows, self._batches[bucket])
         ]
 
     def report(self) -> dict[str, Any]:
@@ -129,7 +150,7 @@ class BucketOrder:
                     "examples": len(rows),
                     "batch": size,
                     "batches": batches,
-                    "padding_share": 1.0 - tokens / positions,
+                    "padding_share": 1.0 - tokens / positions if positions else 0.0,
                 }
             )
         return {"buckets": entries, "padding_share": 1.0 - used / held}

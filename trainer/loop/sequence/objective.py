@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from trainer.codistillation.teaching import PLAIN, Temperatures, divergence, predictions
 from trainer.losses import bi_tempered_logistic_loss, temperatures, tempered_log_softmax
 from trainer.spec import BiTemperedSpec, SequenceTrainSpec, TrainSpec
 from trainer.spec.sequence import END
@@ -46,13 +47,40 @@ class SequenceObjective:
         """
         spec = self.bi_tempered
         if spec is not None:
-            t1, t2 = spec.t1, spec.t2
-            if step is not None and self.ramp_steps:
-                t1, t2 = temperatures(step, t1, t2, self.ramp_steps)
+            t1, t2 = self._temperatures(step)
             return bi_tempered_logistic_loss(labels, logits, t1, t2, spec.label_smoothing)
         if not self.label_smoothing:
             return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
         return _smoothed(labels, logits, self.label_smoothing)
+
+    def _temperatures(self, step: Any) -> Temperatures:
+        spec = self.bi_tempered
+        if spec is None:
+            return PLAIN
+        if step is not None and self.ramp_steps:
+            return temperatures(step, spec.t1, spec.t2, self.ramp_steps)
+        return spec.t1, spec.t2
+
+    def predictions(self, logits: Any, step: Any) -> Any:
+        """What a peer with these logits says of each position: probabilities of the shape of the logits.
+
+        Args:
+            logits: float32 `(batch, positions, ids)`.
+            step: int scalar, the steps done.
+        """
+        return predictions("multiclass", logits, self._temperatures(step)[1])
+
+    def divergence(self, targets: Any, logits: Any, step: Any) -> Any:
+        """The loss of each position, float32 `(batch, positions)`, with what peers say in place of its label.
+
+        Without label smoothing: what peers say is soft already.
+
+        Args:
+            targets: as `predictions` gives them.
+            logits: float32 `(batch, positions, ids)`.
+            step: int scalar, the steps done.
+        """
+        return divergence("multiclass", targets, logits, self._temperatures(step))
 
     def surprise(self, labels: Any, logits: Any) -> Any:
         """Minus the logarithm of each label's probability, float32 of the shape of `labels`.

@@ -60,6 +60,7 @@ def run_sequences(spec: RunSpec, progress: Progress | None = None) -> dict[str, 
         spec.checkpoint_dir,
         run_dir,
         progress,
+        replica=spec.replica,
     )
     # On one device whatever the strategy was, and without the training's precision.
     layers, _ = specs(spec.model, spec.train)

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from trainer.codistillation.teacher import Teacher
 from trainer.data.sequence import SequenceBatch
 from trainer.data.sequence.forcing import teacher_forcing
 from trainer.loop.averaging import WeightAverage
@@ -18,6 +19,13 @@ from trainer.loop.sequence.objective import SequenceObjective
 from trainer.quantisation import fake_quantised
 
 Arrays = dict[str, Any]
+
+
+def _inputs(batch: Arrays, given: Any) -> Arrays:
+    inputs = {"target_in": given}
+    if "source_ids" in batch:
+        inputs["source_ids"] = batch["source_ids"]
+    return inputs
 
 
 class SequenceStepper:
@@ -35,6 +43,7 @@ class SequenceStepper:
         jit_compile: bool. Compile the step with XLA.
         quantised_from: int or None. Steps after which weights are rounded as those of an int8 model in
             training and evaluation; None for never. Defaults to `None`.
+        teacher: the peers of a replica. Defaults to `None`.
     """
 
     def __init__(
@@ -47,6 +56,7 @@ class SequenceStepper:
         auxiliary: Auxiliary,
         jit_compile: bool,
         quantised_from: int | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         self._strategy = strategy
         self._replicas = int(strategy.num_replicas_in_sync)
@@ -54,6 +64,7 @@ class SequenceStepper:
         self._objective, self._auxiliary = objective, auxiliary
         self._jit = jit_compile
         self._quantised_from = quantised_from
+        self._teacher = teacher
         self._functions: dict[tuple[str, bool], Callable[[Arrays], Any]] = {}
 
     def quantised(self, step: int) -> bool:
@@ -93,12 +104,12 @@ class SequenceStepper:
 
         Returns:
             Before the step the loss of the first task, `(1,)`, or `(0,)` if the step is of the second; and
-            what is minimised, `(1,)`.
+            what is minimised, with the teaching term, `(1,)`.
         """
         second = self._auxiliary.takes(batch.step)
         kind = "auxiliary" if second else "train"
-        total = self._function(kind, batch.step, batch.arrays)(batch.arrays).numpy().reshape(1)
-        return total[: 0 if second else 1], total
+        found = self._function(kind, batch.step, batch.arrays)(batch.arrays).numpy().reshape(-1)
+        return found[: 0 if second else 1], found[-1:]
 
     def evaluate(self, batches: Iterable[SequenceBatch], step: int) -> float:
         """Mean over units and ends of minus the logarithm of their probability.
@@ -127,11 +138,8 @@ class SequenceStepper:
         return {name: share(values) for name, values in batch.items()}
 
     def _logits(self, batch: Arrays, given: Any, training: bool, quantised: bool) -> Any:
-        inputs = {"target_in": given}
-        if "source_ids" in batch:
-            inputs["source_ids"] = batch["source_ids"]
         with fake_quantised(self._model, quantised):
-            return tf.cast(self._model(inputs, training=training), tf.float32)
+            return tf.cast(self._model(_inputs(batch, given), training=training), tf.float32)
 
     def _step(self, batch: Arrays, kind: str, quantised: bool) -> Any:
         if kind == "auxiliary":
@@ -142,12 +150,18 @@ class SequenceStepper:
         variables = self._model.trainable_variables
         with tf.GradientTape() as tape:
             logits = self._logits(batch, given, True, quantised)
-            step = self._optimizer.iterations.value if self._objective.ramp_steps else None
+            teacher = self._teacher if kind == "train" else None
+            timed = self._objective.ramp_steps or teacher is not None
+            step = self._optimizer.iterations.value if timed else None
             losses = self._objective.losses(labels, logits, step)
             losses = tf.where(weights > 0, losses * weights, tf.zeros_like(losses))
-            loss = tf.math.divide_no_nan(tf.reduce_sum(losses), together)
+            loss = total = tf.math.divide_no_nan(tf.reduce_sum(losses), together)
+            if teacher is not None:
+                taught = self._taught(teacher, step, batch, given, logits)
+                taught = tf.where(weights > 0, taught * weights, tf.zeros_like(taught))
+                total = loss + tf.math.divide_no_nan(tf.reduce_sum(taught), together)
         values = [variable.value for variable in variables]
-        found = tape.gradient(loss, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        found = tape.gradient(total, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         gradients = [tf.convert_to_tensor(gradient) for gradient in found]
         if self._replicas > 1:
             # The optimizer clips before it adds up the replicas' gradients: the norm is that of the sum.
@@ -158,7 +172,17 @@ class SequenceStepper:
             gradients = [g * (tf.minimum(1.0, limit / norm) / self._replicas) for g in added]
         self._optimizer.apply(gradients, variables)
         self._average.update()
-        return loss
+        return loss if teacher is None else tf.stack([loss, total])
+
+    def _taught(self, teacher: Teacher, step: Any, batch: Arrays, given: Any, logits: Any) -> Any:
+        """The teaching term of each position. Peers are not rounded: they teach what they learnt."""
+        inputs = _inputs(batch, given)
+        return teacher.term(
+            step,
+            tf.shape(logits),
+            lambda peer: self._objective.predictions(tf.cast(peer(inputs, training=False), tf.float32), step),
+            lambda targets: self._objective.divergence(targets, logits, step),
+        )
 
     def _seen(self, batch: Arrays, quantised: bool) -> Any:
         batch = self._share(batch)

@@ -16,6 +16,7 @@ from absl import logging
 from numpy.typing import NDArray
 
 from trainer.checkpoints import CheckpointStore
+from trainer.codistillation.membership import Membership
 from trainer.data.sequence import (
     BucketOrder,
     SequenceBatch,
@@ -37,7 +38,14 @@ from trainer.loop.stopping import EarlyStopping
 from trainer.models.sequence import build_sequence_model
 from trainer.optimizers import build_sequence_optimizer
 from trainer.quantisation import begins
-from trainer.spec import ModelSpec, SequenceFeatureSpec, SequenceModelSpec, SequenceTrainSpec, TrainSpec
+from trainer.spec import (
+    ModelSpec,
+    ReplicaSpec,
+    SequenceFeatureSpec,
+    SequenceModelSpec,
+    SequenceTrainSpec,
+    TrainSpec,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +92,7 @@ def train_sequences(
     checkpoint_dir: str | Path,
     run_dir: str | Path,
     progress: Progress | None = None,
+    replica: ReplicaSpec | None = None,
 ) -> SequenceResult:
     """Trains a sequence model, going on from the newest checkpoint if there is one.
 
@@ -106,6 +115,7 @@ def train_sequences(
         run_dir: gets `history.json` and TensorBoard logs.
         progress: called after each step but the first; None logs a line every 10 seconds. Defaults to
             `None`.
+        replica: which one of a group this is, if `plan.codistillation` is given. Defaults to `None`.
 
     Returns:
         The weights to export.
@@ -113,8 +123,11 @@ def train_sequences(
     Raises:
         TandemError: `TRAIN-003`, `TRAIN-004` device, `TRAIN-501` model, `TRAIN-101`, `TRAIN-102`, `TRAIN-511`
             to `TRAIN-514` data, `TRAIN-201`, `TRAIN-203` and `TRAIN-205` checkpoints, `TRAIN-401` a loss that
-            is not finite.
+            is not finite, `CODIST-020` and `CODIST-021` a replica that does not fit, and those of
+            `trainer.codistillation.exchange.Exchange`.
     """
+    group = Membership.of(plan, replica)
+    seed = group.seed if group else plan.seed
     layers, own = specs(model, plan)
     plan = dataclasses.replace(plan, sequence=own)
     check_auxiliary(own.auxiliary, features)
@@ -125,13 +138,20 @@ def train_sequences(
     validation = open_sequences(validation_files, features) if validation_files else None
     if validation is None:
         logging.warning("No validation split: no early stopping, the last weights are kept.")
-    order = BucketOrder(table, own.buckets, own.batch_tokens, plan.seed, replicas)
-    steps = order.steps(plan.epochs)
+    whole = order = BucketOrder(table, own.buckets, own.batch_tokens, seed, replicas)
+    # Of the whole split, so that replicas and single trainings compare at equal steps.
+    steps = whole.steps(plan.epochs)
+    rows = group.rows(table.rows) if group else None
+    if rows is not None:
+        order = BucketOrder(table, own.buckets, own.batch_tokens, seed, replicas, rows)
     objective = sequence_objective(plan, steps)
     with strategy.scope(), _precision(own.precision):
-        network = build_sequence_model(features, layers, plan.seed)
+        network = build_sequence_model(features, layers, seed)
         optimizer = build_sequence_optimizer(network, own, steps)
         average = WeightAverage(network.trainable_variables, plan.weight_averaging)
+        teacher = (
+            group.teacher(lambda: build_sequence_model(features, layers, seed), steps) if group else None
+        )
     stepper = SequenceStepper(
         strategy,
         network,
@@ -141,26 +161,28 @@ def train_sequences(
         Auxiliary(own.auxiliary, steps),
         jit,
         begins(steps) if layers.quantisation == "aware" else None,
+        teacher,
     )
-    work = _Sequences(table, order, steps, stepper, plan, objective)
+    companion = group.companion(teacher, network, Path(run_dir)) if group and teacher else None
+    work = _Sequences(table, order, whole.steps_per_epoch, steps, stepper, plan, objective)
     if validation is not None:
         work.validation = validation
-        work.validation_order = BucketOrder(validation, own.buckets, own.batch_tokens, plan.seed, replicas)
+        work.validation_order = BucketOrder(validation, own.buckets, own.batch_tokens, seed, replicas)
         if features.source is not None and not isinstance(strategy, tf.distribute.TPUStrategy):
             work.sample = DecodedSample(validation, network, objective.temperature)
     statistics = [table.statistics, validation.statistics if validation else None]
-    known = identity(features, model, plan, statistics, "", sum(order.sizes))
+    index = replica.index if replica else None
+    known = identity(features, model, plan, statistics, "", sum(order.sizes), index)
     stopping = EarlyStopping(plan.early_stopping.patience, plan.early_stopping.min_delta)
-    state = State(known, network, optimizer, average, stopping)
+    state = State(known, network, optimizer, average, stopping, companion=companion)
     work.state = state
     store = CheckpointStore(checkpoint_dir)
     checkpoint = store.latest()
     if checkpoint is not None:
         state.restore(checkpoint)
         logging.info("Continues after step %d of %d.", state.step, steps)
-    loop = Loop(work, plan, state, store, Path(run_dir))
-    if not state.finished:
-        loop.run(progress or Heartbeat())
+    loop = Loop(work, plan, state, store, Path(run_dir), companion)
+    loop.run(progress or Heartbeat())
     weights = loop.weights()
     summary = loop.summary(table.rows, validation.rows if validation else 0, weights)
     summary["sequences"] = {
@@ -177,6 +199,7 @@ class _Sequences:
 
     table: SequenceTable
     order: BucketOrder
+    steps_per_epoch: int
     steps: int
     stepper: SequenceStepper
     plan: TrainSpec
@@ -187,16 +210,12 @@ class _Sequences:
     state: State | None = None
 
     @property
-    def steps_per_epoch(self) -> int:
-        return self.order.steps_per_epoch
-
-    @property
     def longest_block(self) -> int:
         return 1
 
     @property
     def examples_per_step(self) -> float:
-        return self.table.rows / self.order.steps_per_epoch
+        return self.order.examples / self.order.steps_per_epoch
 
     def blocks(self, first_step: int, lengths: Iterable[int]) -> Generator[SequenceBatch, None, None]:
         return training_batches(self.table, self.order, first_step, lengths)

@@ -80,7 +80,7 @@ def test_the_summary_tells_of_references_churn_lengths_and_the_prior(places: dic
         "references": 4,
         "left_out": {"source": 1, "target": 0},
     }
-    assert summary["churn"] == pytest.approx(2 / 3)
+    assert summary["churn"] == summary["decisions_flipped"] == pytest.approx(2 / 3)
     assert summary["status"] == {"ok": 3}
     # C T, B D and H O U S E: one, one and two edits of 3 + 3 + 4 units.
     assert summary["prior"]["per"] == pytest.approx(4 / 10)
@@ -183,6 +183,7 @@ def test_a_language_model_is_scored_by_nats_and_units(tmp_path: Path) -> None:
     assert summary["sources"] == 3
     assert summary["references"] == 0
     assert summary["churn"] > 0
+    assert summary["decisions_flipped"] is None
     assert summary["samples"]["worst"][0]["text"] == "ba c"
     assert summary["samples"]["worst"][0]["units"] == 5
     assert summary["prior"]["perplexity"] > 0

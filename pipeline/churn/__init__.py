@@ -1,0 +1,1 @@
+"""How much predictions change between retrains: the experiment beside the runs."""

@@ -1,0 +1,217 @@
+"""A comparison of retrains: data once through the pipeline, then a training per retrain and kind."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from absl import logging
+
+from components.adapter import split_files
+from components.train.group.settings import Settings, launched_with
+from components.train.progress import shown_by
+from pipeline import plan
+from pipeline.churn.evaluation import Answers, Evaluation, Sequences, Tables
+from pipeline.churn.laboratory import CODISTILLED, ENSEMBLE, KINDS, SINGLE, Laboratory, Trial
+from pipeline.config import Config
+from pipeline.graph import build
+from pipeline.local import logs
+from pipeline.local.failures import as_tandem_error
+from pipeline.local.runner import Outcome, run_graph
+from pipeline.local.watcher import Watcher
+from pipeline.report import churn_page
+from pipeline.root import Root
+from pipeline.runs.lock import exclusive
+from pipeline.runs.store import Run, now
+from trainer.churn import measure, pairs
+from trainer.errors import TandemError
+from trainer.spec import LaunchSpec, SequenceFeatureSpec
+from trainer.storage import write_json
+
+LAST_STEP = "transform"
+RESULTS, REPORT = "results.json", "report.html"
+Note = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """What is to be compared.
+
+    Args:
+        retrains: models of each kind, with seeds from that of the config on; an ensemble takes a second one.
+    """
+
+    retrains: int
+
+    def check(self) -> None:
+        """Refuses what has no meaning.
+
+        Raises:
+            TandemError: `CHURN-001` fewer than two retrains, between which nothing can change.
+        """
+        if self.retrains < 2:
+            raise TandemError(
+                "CHURN-001",
+                f"Expected at least 2 retrains, to compare them. Received: retrains={self.retrains}",
+                "Give for example --retrains 3.",
+                exit_status=2,
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What an experiment found.
+
+    Args:
+        directory: with results, report, logs and trials.
+        results: content of `results.json`.
+    """
+
+    directory: Path
+    results: dict[str, Any]
+
+    @property
+    def report_path(self) -> Path:
+        """The report."""
+        return self.directory / REPORT
+
+
+def execute(
+    config: Config,
+    config_directory: Path,
+    root: Root,
+    experiment: Experiment,
+    watcher: Watcher,
+    note: Note,
+    verbose: bool = False,
+) -> Found:
+    """Trains again and again on the same data, compares the predictions, and writes results and a report.
+
+    The data is ingested and transformed by the steps of the pipeline, from their cache where they ran before.
+    Nothing is evaluated by the gate, and nothing is pushed.
+
+    Args:
+        config: the configuration; without `train.codistillation` its defaults count for the groups.
+        config_directory: directory that relative paths in it refer to.
+        root: where everything is kept; the experiment in `churn/`.
+        experiment: what is compared.
+        watcher: told about each step, and how trainings go on.
+        note: told about each trial.
+        verbose: also log to the terminal. Defaults to `False`.
+
+    Raises:
+        TandemError: `RUN-004` if a run works on this root, `CHURN-001`, `CHURN-002` an eval split without
+            rows, those of the steps and of trainings.
+    """
+    experiment.check()
+    with exclusive(root.lock, f"churn of {config.name}"):
+        run = Run(root.path / "churn" / config.name)
+        outcome = Outcome()
+        with logs.to_file(run.log_path("prepare"), verbose):
+            graph = build(config, config_directory, root)
+        run_graph(graph, root, run, 1, watcher, outcome, verbose, last=LAST_STEP)
+        if outcome.error is not None:
+            raise outcome.error
+        with logs.to_file(run.log_path("trials"), verbose):
+            try:
+                kept, fingerprint = run.directory / "trials", graph.fingerprints["train"]
+                laboratory = Laboratory(config, outcome.outputs, kept, fingerprint)
+                evaluation = evaluation_of(config, laboratory.features, outcome.outputs["ingest"]["examples"])
+                # All replicas run on this machine: nothing needs to lie where others see it.
+                launch = LaunchSpec.from_json({**(plan.launch(config) or {}), "directory": None})
+                settings = Settings(launch, run.log_path("trials").parent)
+                with shown_by(watcher.training, watcher.group), launched_with(settings):
+                    results = compared(laboratory, evaluation, config.task, experiment, note)
+            except Exception as error:
+                logging.exception("A trial failed.")
+                raise as_tandem_error(error, "churn") from error
+        ingested = json.loads((Path(outcome.outputs["ingest"]["report"]) / "ingest.json").read_text())
+        results |= {"name": config.name, "finished": now(), "rows": ingested["rows"]}
+        write_json(run.directory / RESULTS, results)
+        churn_page.write(results, run.directory / REPORT)
+    return Found(run.directory, results)
+
+
+def evaluation_of(config: Config, features: Any, examples: str) -> Evaluation:
+    """The eval split, as models of the task answer it."""
+    files, weight = split_files(examples, "eval"), config.data.weight_column
+    if isinstance(features, SequenceFeatureSpec):
+        return Sequences(features, files, weight)
+    return Tables(config.task, files, config.label.column, weight)
+
+
+def compared(
+    laboratory: Laboratory, evaluation: Evaluation, task: str, experiment: Experiment, note: Note
+) -> dict[str, Any]:
+    """Trains, asks and compares.
+
+    Args:
+        laboratory: trains.
+        evaluation: asks.
+        task: of the config.
+        experiment: what is compared.
+        note: told about each trial.
+
+    Returns:
+        `task`, `seeds`, `codistillation`; `trials`, each with its `measures`; `pairs` of two retrains of one
+        kind with their churn; `serving` by kind, see `Times`.
+    """
+    count, first = experiment.retrains, laboratory.seed
+    seeds = range(first, first + count)
+    total, done = 3 * count, 0
+
+    def told(what: str, seed: int) -> None:
+        nonlocal done
+        done += 1
+        note(f"training {done}/{total}: {what}, seed {seed}")
+
+    def single(seed: int, what: str = SINGLE) -> Trial:
+        told(what, seed)
+        return laboratory.single(seed)
+
+    def group(seed: int) -> Trial:
+        told(CODISTILLED, seed)
+        return laboratory.codistilled(seed)
+
+    singles = [single(seed) for seed in seeds]
+    # Members of ensembles share no training: two retrains that had one in common would be too much alike.
+    others = [single(first + count + index, "second of an ensemble") for index in range(count)]
+    trials = {
+        SINGLE: singles,
+        CODISTILLED: [group(seed) for seed in seeds],
+        ENSEMBLE: [laboratory.ensemble(members) for members in zip(singles, others, strict=True)],
+    }
+    note("comparing predictions")
+    answers = {kind: [evaluation.ask(trial.model) for trial in trials[kind]] for kind in KINDS}
+    note("measuring what serving costs")
+    times = evaluation.time({kind: trials[kind][0].model for kind in KINDS})
+    given = laboratory.codistillation.to_json()
+    return {
+        "task": task,
+        "seeds": list(seeds),
+        "codistillation": {name: value for name, value in given.items() if name != "launch"},
+        "trials": [
+            {
+                "kind": kind,
+                "seeds": list(trial.seeds),
+                "parameters": trial.parameters,
+                "seconds": trial.seconds,
+                "measures": answer.quality,
+            }
+            for kind in KINDS
+            for trial, answer in zip(trials[kind], answers[kind], strict=True)
+        ],
+        "pairs": [pair for kind in KINDS for pair in _pairs(task, kind, list(seeds), answers[kind])],
+        "serving": {kind: found.to_json() for kind, found in times.items()},
+    }
+
+
+def _pairs(task: str, kind: str, seeds: list[int], answers: list[Answers]) -> list[dict[str, Any]]:
+    made = []
+    for (one, mine), (other, theirs) in pairs(list(zip(seeds, answers, strict=True))):
+        change = measure(task, mine.predictions, theirs.predictions)
+        made.append({"kind": kind, "seeds": [one, other], **change.to_json()})
+    return made

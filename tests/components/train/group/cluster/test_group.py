@@ -1,0 +1,106 @@
+"""A whole group on a cluster: the rules decide by what is told of pods that crash, vanish or hang."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import threading
+import time
+
+import pytest
+
+from components.train.group.watch import Watch
+from trainer.spec import LaunchSpec
+
+STEPS = 6
+
+
+class Trainers(threading.Thread):
+    """Stands for what runs in the pods: writes progress and result as a training does, or goes wrong.
+
+    `plans` holds for each replica what its pods do, one after another: `whole`, `hang`, `preempt`, or the
+    exit status that they end with.
+    """
+
+    def __init__(self, cluster, members, plans):
+        super().__init__(daemon=True)
+        self.controllers, self.members, self.plans = cluster.controllers, members, plans
+        self.steps = {}
+        self.over = threading.Event()
+
+    def run(self):
+        while not self.over.wait(0.03):
+            for member in self.members:
+                for pod in self.controllers.pods(member.index):
+                    self.tick(member, pod)
+
+    def tick(self, member, pod):
+        if pod not in self.steps:
+            plans = self.plans[member.index]
+            self.steps[pod] = [0, plans.pop(0) if len(plans) > 1 else plans[0]]
+        step, plan = self.steps[pod]
+        if plan == "hang" and step == 2:
+            return
+        self.steps[pod][0] += 1
+        member_dir = member.run_dir
+        if step <= STEPS:
+            (member_dir / "progress.json").write_text(json.dumps({"step": step, "steps": STEPS, "pod": pod}))
+            return
+        if plan == "preempt":
+            self.controllers.preempt(pod)
+        elif plan == "whole":
+            (member_dir / "training.json").write_text(json.dumps({"seconds": 0.5}))
+            self.controllers.end(pod, 0)
+        elif isinstance(plan, int):
+            self.controllers.say(pod, f"TRAIN-{100 + plan}: it went wrong")
+            self.controllers.end(pod, plan)
+
+
+@pytest.fixture(params=["one_jobset", "jobset_each", "jobs"])
+def end(request, cluster, launch, members, tmp_path):
+    """Runs a group with the plans of its replicas; the endings."""
+    cluster.storage.gate = request.param == "one_jobset"
+    cluster.installed = request.param != "jobs"
+
+    def run(*plans, restarts=2, **limits):
+        made = [dataclasses.replace(member, run_dir=tmp_path / f"run-{member.index}") for member in members]
+        for member in made:
+            member.run_dir.mkdir()
+        trainers = Trainers(cluster, made, [list(plan) for plan in plans])
+        trainers.start()
+        launcher = launch(restarts=restarts, begin=False)
+        limits = {"stall_seconds": 2.0, "patience": 60.0} | limits
+        watch = Watch(
+            launcher, made, LaunchSpec(restarts=restarts, **limits), lambda _: None, poll_seconds=0.05
+        )
+        try:
+            endings = watch.run()
+        finally:
+            trainers.over.set()
+        assert cluster.storage.objects["jobs"] == cluster.storage.objects["jobsets"] == {}
+        return endings
+
+    return run
+
+
+def test_crashes_preemptions_and_hangs_of_some_are_survived_by_all(end):
+    endings = end([1, "whole"], ["preempt", "preempt", "whole"], ["hang", "whole"])
+    assert [one.standing.kind for one in endings] == ["finished"] * 3
+    assert [one.standing.restarts for one in endings] == [1, 0, 1]
+    assert "no progress" in endings[2].causes[0]
+
+
+def test_one_that_crashes_for_ever_is_given_up_and_one_that_is_refused_is_not_tried_again(end):
+    endings = end(["whole"], [1], [2], restarts=1)
+    assert [one.standing.kind for one in endings] == ["finished", "lost", "refused"]
+    assert endings[1].standing.restarts == 1
+    assert endings[2].standing.restarts == 0
+    assert "TRAIN-101: it went wrong" in endings[1].causes[-1]
+    assert "exit status 2" in endings[2].causes[-1]
+
+
+def test_one_that_is_late_is_stopped_when_patience_has_run_out(end):
+    began = time.monotonic()
+    endings = end(["whole"], ["whole"], ["hang"], stall_seconds=100.0, patience=0.5)
+    assert [one.standing.kind for one in endings] == ["finished", "finished", "late"]
+    assert time.monotonic() - began < 60

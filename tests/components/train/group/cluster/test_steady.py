@@ -1,0 +1,67 @@
+"""A cluster that does not do what it is asked: borne by a group that trains, told before that."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.components.train.group.cluster.conftest import comes, until
+from tests.components.train.group.cluster.storage import status
+from trainer.errors import TandemError
+
+AWAY = status(500, "InternalError", 'failed calling webhook "mjobset.kb.io": connection refused')
+FORBIDDEN = status(403, "Forbidden", 'jobs is forbidden: User "x" cannot create resource "jobs"')
+
+
+@pytest.fixture
+def running(cluster, launch, members):
+    cluster.installed = False
+    launcher = launch()
+    for member in members:
+        comes(launcher, member, "running")
+    return launcher
+
+
+@pytest.mark.parametrize("answer", [AWAY, "disconnect", FORBIDDEN], ids=["webhook", "away", "forbidden"])
+def test_a_restart_that_cannot_be_made_now_is_made_later(cluster, running, members, answer):
+    (pod,) = cluster.controllers.pods(0)
+    cluster.controllers.end(pod, 2)
+    comes(running, members[0], "failed")
+    cluster.faults = [("create jobs", answer)] * 11
+    running.start(members[0])
+    state = running.state(members[0])
+    assert state.kind == "waiting"
+    assert "GROUP-0" in state.reason
+    assert running.state(members[1]).kind == "running"
+    cluster.faults = [] if answer == FORBIDDEN else cluster.faults
+    comes(running, members[0], "running")
+
+
+def test_a_stop_that_cannot_be_made_now_is_made_before_the_next_start(cluster, running, members):
+    (before,) = cluster.controllers.pods(0)
+    cluster.faults = [("delete jobs", "disconnect")] * 7
+    running.stop(members[0])
+    assert cluster.controllers.pods(0) == [before]
+    running.start(members[0])
+    until(lambda: running.state(members[0]).kind == "running" and cluster.controllers.pods(0) != [before])
+    assert len(cluster.controllers.pods(0)) == 1
+
+
+def test_what_the_cluster_never_does_fails_that_replica_alone(cluster, running, members):
+    (pod,) = cluster.controllers.pods(0)
+    cluster.controllers.end(pod, 2)
+    comes(running, members[0], "failed")
+    cluster.rights.discard(("create", "batch", "jobs"))
+    running.start(members[0])
+    state = comes(running, members[0], "failed")
+    assert state.final
+    assert state.reason.startswith("GROUP-034")
+    assert "GROUP-022" in state.reason
+    assert running.state(members[1]).kind == "running"
+
+
+def test_before_anything_runs_a_refusal_is_raised(cluster, launch, members):
+    cluster.installed = False
+    launcher = launch(begin=False)
+    cluster.faults = [("create jobs", FORBIDDEN)]
+    with pytest.raises(TandemError, match="GROUP-022"):
+        launcher.start(members[0])
