@@ -96,7 +96,15 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
         "tfx-bsl",
         "apache-beam",
     ),
-    "train": ("tfx", "tensorflow-transform", "tokenizers", "apache-beam", *_EXPORT_LIBRARIES),
+    "train": (
+        "tfx",
+        "tensorflow-transform",
+        "tokenizers",
+        "kubernetes",
+        "urllib3",
+        "apache-beam",
+        *_EXPORT_LIBRARIES,
+    ),
     "baseline": ("tfx", *_EXPORT_LIBRARIES),
     "score": (
         "tfx",

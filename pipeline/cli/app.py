@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typer
 
-from pipeline.cli import compile as compiling
 from pipeline.cli import (
     churn,
     configs,
@@ -21,6 +20,7 @@ from pipeline.cli import (
     simulate,
     watch,
 )
+from pipeline.cli import compile as compiling
 
 app = typer.Typer(
     name="tandem",

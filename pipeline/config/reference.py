@@ -33,10 +33,11 @@ item appends), and a key with dots is quoted (`features."a.b".min_count=2`).
 _METRICS = """\
 ## Metrics
 
-Names for `gate.rules`; those in the first column can be compared by `better_than`. `churn` and `decisions_flipped`
-compare with the served model on the same rows: mean absolute difference of the predictions, and share of the rows about
-which both decide differently (binary: the side of 0.5, multiclass: the most probable class; of `seq2seq` both are the share
-of sources with another best hypothesis). Rules about them are skipped while no model is blessed.
+Names for `gate.rules`; those in the first column can be compared by `better_than`. `churn` and
+`decisions_flipped` compare with the served model on the same rows: mean absolute difference of the
+predictions, and share of the rows about which both decide differently (binary: the side of 0.5, multiclass:
+the most probable class; of `seq2seq` both are the share of sources with another best hypothesis). Rules about
+them are skipped while no model is blessed.
 
 | task | comparable | with `min` and `max` only |
 |---|---|---|

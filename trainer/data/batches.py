@@ -124,9 +124,7 @@ def _stream_epoch(
     if kept is not None:
         among = tf.data.Dataset.from_tensor_slices(np.concatenate([kept[place] for place in places]))
         records = (
-            tf.data.Dataset.zip((records, among))
-            .filter(lambda _, here: here)
-            .map(lambda record, _: record)
+            tf.data.Dataset.zip((records, among)).filter(lambda _, here: here).map(lambda record, _: record)
         )
     dataset = (
         records.shuffle(min(shuffle_rows, order.rows), seed=seed, reshuffle_each_iteration=False)

@@ -20,7 +20,7 @@ from trainer.errors import TandemError
 
 Json = dict[str, Any]
 
-_LIKE_NUMBER = re.compile(r"[-+]?[.0-9]")
+_LIKE_NUMBER = re.compile(r"[-+]?[.0-9].{,38}|[-+]?[.0-9][-+.\w]*|[-+](inf|nan)\w*", re.IGNORECASE)
 COMMAND = ("python", "-m", "pipeline.kubeflow.entrypoint")
 
 
@@ -179,7 +179,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    if _LIKE_NUMBER.match(text) and len(text) < 40:
+    if _LIKE_NUMBER.fullmatch(text):
         # Readers of YAML 1.1, of 1.2 and the backend's disagree on what is a number.
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
     style = "|" if "\n" in text and not any(line.endswith((" ", "\t")) for line in text.split("\n")) else None

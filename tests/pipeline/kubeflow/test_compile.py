@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import random
 import re
 import sys
@@ -81,6 +82,13 @@ def mutations() -> ModuleType:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.mark.parametrize("column", ["-Infinity", "+nan", "9" * 60, "-0x1F", "1e-6", "2024-01-01 10:00"])
+def test_a_text_that_some_reader_takes_for_a_number_is_quoted(column: str) -> None:
+    values = yaml.safe_load(BASE)
+    values["label"]["column"] = column
+    assert f'"{column}"' in compile_config(parse(json.dumps(values)), HERE)
 
 
 @pytest.mark.parametrize("name", ["plain", "full"])
