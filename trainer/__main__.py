@@ -5,11 +5,32 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import app, logging
 
 from trainer.errors import TandemError
 from trainer.loop import RunSpec, run
+
+
+def _content(path: Path) -> Any:
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        # Maybe a volume that is not there yet: another start may read it.
+        raise TandemError(
+            "TRAIN-403",
+            f"The specification must be readable. Received: {path} ({error.strerror or error})",
+            "Look at the path and at the volume it lies on, then run again.",
+        ) from error
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise TandemError(
+            "TRAIN-402",
+            f"The specification must be JSON. Received: {path} ({error})",
+            exit_status=2,
+        ) from error
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -18,15 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         logging.error("Expected SPEC.json. Received: %s", list(arguments[1:]))
         return 2
     try:
-        try:
-            content = json.loads(Path(arguments[1]).read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise TandemError(
-                "TRAIN-402",
-                f"The specification must be a readable JSON file. Received: {arguments[1]} ({error})",
-                exit_status=2,
-            ) from error
-        run(RunSpec.from_json(content))
+        run(RunSpec.from_json(_content(Path(arguments[1]))))
     except TandemError as error:
         logging.error("%s", error)
         return error.exit_status

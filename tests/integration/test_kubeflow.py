@@ -38,9 +38,7 @@ class Cluster:
         return Root(self.volume)
 
     def run(self, *overrides: str, parameters: dict[str, str] | None = None) -> Outcome:
-        # The kernels of this process, which the run that it is compared with used: `tandem run` sets 0.
-        kernels = "kubeflow.defaults.env={TF_ENABLE_ONEDNN_OPTS: '1'}"
-        config = load(self.config, ["kubeflow.image=registry/tandem:1", kernels, *overrides])
+        config = load(self.config, ["kubeflow.image=registry/tandem:1", *overrides])
         file = self.place / "pipeline.yaml"
         file.write_text(compile_config(config, self.place))
         return simulate(

@@ -142,9 +142,12 @@ def test_a_graph_that_does_not_fit_is_found_before_training(place: Any, make: An
     assert not (tmp_path / "run").exists()
 
 
+def test_a_specification_that_cannot_be_read_now_may_be_tried_again(tmp_path: Path) -> None:
+    assert main(["trainer", str(tmp_path / "absent.json")]) == 1
+
+
 def test_wrong_arguments_end_with_status_2(tmp_path: Path) -> None:
     assert main(["trainer"]) == 2
-    assert main(["trainer", str(tmp_path / "absent.json")]) == 2
     (tmp_path / "spec.json").write_text("{")
     assert main(["trainer", str(tmp_path / "spec.json")]) == 2
     (tmp_path / "spec.json").write_text('{"unknown": 1}')
