@@ -25,8 +25,14 @@ def fsync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_atomic(path: Path, content: bytes | str) -> None:
-    """Writes `content` to `path` so that a reader sees the old file or the whole new one."""
+def write_atomic(path: Path, content: bytes | str, durable: bool = True) -> None:
+    """Writes `content` to `path` so that a reader sees the old file or the whole new one.
+
+    Args:
+        path: directories are made.
+        content: text is written as UTF-8.
+        durable: whether to wait for the disk, so that a power failure loses nothing. Defaults to `True`.
+    """
     data = content.encode() if isinstance(content, str) else content
     point("storage.open", path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,14 +42,16 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             file.write(data)
             file.flush()
             point("storage.write", path, Path(temporary))
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
         point("storage.replace", path)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    fsync_directory(path.parent)
+    if durable:
+        fsync_directory(path.parent)
 
 
 def remove_unfinished(directory: Path) -> None:
@@ -53,9 +61,12 @@ def remove_unfinished(directory: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Writes `value` as indented JSON with sorted keys, atomically; non-finite numbers are refused."""
-    write_atomic(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+def write_json(path: Path, value: Any, durable: bool = True) -> None:
+    """Writes `value` as indented JSON with sorted keys, atomically; non-finite numbers are refused.
+
+    `durable` is that of `write_atomic`.
+    """
+    write_atomic(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n", durable)
 
 
 def sha256_file(path: Path) -> str:

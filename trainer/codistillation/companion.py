@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from trainer.codistillation.peers import Peers
 from trainer.codistillation.teaching import Teaching
+from trainer.codistillation.teller import Teller
+from trainer.errors import TandemError
 from trainer.spec import CodistillationSpec, Json
-from trainer.storage import write_json
 
 PROGRESS = "progress.json"
 _EVERY_SECONDS = 1.0
 _CLOSE_SECONDS = 60.0
+_TELL_SECONDS = 10.0
 
 Weights = list[NDArray[Any]]
 
@@ -41,6 +43,10 @@ class Arrival(Protocol):
 
 class Mail(Protocol):
     """Carries weights between replicas, see `trainer.codistillation.exchange.Exchange`."""
+
+    @property
+    def error(self) -> TandemError | None:
+        """Why nothing is published any more; final after `close`."""
 
     def publish(self, step: int, arrays: Mapping[str, NDArray[Any]], finished: bool = False) -> None:
         """Hands weights on; returns at once."""
@@ -82,6 +88,8 @@ class Companion:
         connect: opens what carries the weights.
         run_dir: gets `progress.json`.
         clock: seconds that only grow. Defaults to `time.monotonic`.
+        teaches: whether peers have a say in the step after so many steps, whatever its weight. Defaults to
+            always.
     """
 
     def __init__(
@@ -94,14 +102,15 @@ class Companion:
         connect: Callable[[], Mail],
         run_dir: Path,
         clock: Callable[[], float] = time.monotonic,
+        teaches: Callable[[int], bool] = lambda _: True,
     ) -> None:
         self._spec, self._index = spec, index
         self._peers, self._teaching = peers, teaching
         self._names = list(names)
         self._connect = connect
         self._mail: Mail | None = None
-        self._path = run_dir / PROGRESS
-        self._clock = clock
+        self._teller = Teller(run_dir / PROGRESS)
+        self._clock, self._teaches = clock, teaches
         self._told = -float("inf")
         self._known = {replica: _Peer() for replica in peers.replicas}
         self._teaching_steps = 0
@@ -144,17 +153,17 @@ class Companion:
         """Books the steps since the last call; peers change between blocks only."""
         first, self._step = self._step, step
         present = self._peers.present()
-        taught = sum(self._teaching.weight_at(done) > 0 for done in range(first, step))
+        steps = range(first, step)
+        taught = [done for done in steps if self._teaching.weight_at(done) > 0 and self._teaches(done)]
         if not (present and taught):
             return
-        self._teaching_steps += taught
+        self._teaching_steps += len(taught)
         for replica in present:
             known = self._known[replica]
             assert known.step is not None
-            # The weight only rises, so those are the last steps, each one staler than the one before.
-            last = step - 1 - known.step
-            known.teaching_steps += taught
-            known.staleness_sum += taught * last - taught * (taught - 1) // 2
+            last = taught[-1] - known.step
+            known.teaching_steps += len(taught)
+            known.staleness_sum += sum(taught) - len(taught) * known.step
             greatest = known.max_staleness_steps
             known.max_staleness_steps = last if greatest is None else max(last, greatest)
 
@@ -214,7 +223,7 @@ class Companion:
         loss: float | None,
         finished: bool = False,
     ) -> None:
-        """Writes `progress.json`, at most once a second but at the end. A failure to write it is logged.
+        """Has `progress.json` written, at most once a second but at the end; waits for no disk.
 
         Args:
             step: int. Steps done.
@@ -238,10 +247,7 @@ class Companion:
             "finished": finished,
             "time": time.time(),
         }
-        try:
-            write_json(self._path, content)
-        except OSError as error:
-            logging.warning("%s cannot be written: %s", self._path.name, error)
+        self._teller.tell(content)
 
     def summary(self) -> Json:
         """What happened: `replica`, `replicas`, `teaching_steps` (with at least one peer), `peers` (for each
@@ -289,6 +295,13 @@ class Companion:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Waits until what was published last is written, a minute at most; a failed training waits for
         nothing.
+
+        Raises:
+            TandemError: `CODIST-001` or `CODIST-002` if that came out only now: a process that was replaced
+                must not export where its successor does.
         """
         assert self._mail is not None
         self._mail.close(_CLOSE_SECONDS if kind is None else 0.0)
+        self._teller.close(_TELL_SECONDS if kind is None else 0.0)
+        if kind is None and self._mail.error is not None:
+            raise self._mail.error

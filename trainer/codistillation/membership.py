@@ -71,13 +71,20 @@ class Membership:
         others = [index for index in range(self.spec.replicas) if index != self.replica.index]
         return Teacher(Peers(build, others), Teaching.of(self.spec, steps))
 
-    def companion(self, teacher: Teacher, model: keras.Model, run_dir: Path) -> Companion:
+    def companion(
+        self,
+        teacher: Teacher,
+        model: keras.Model,
+        run_dir: Path,
+        teaches: Callable[[int], bool] = lambda _: True,
+    ) -> Companion:
         """What the loop calls; it joins the exchange when the loop begins.
 
         Args:
             teacher: made by `teacher`.
             model: the own one, whose trainable weights are published.
             run_dir: gets `progress.json`.
+            teaches: whether peers have a say in the step after so many steps. Defaults to always.
         """
         spec, replica = self.spec, self.replica
 
@@ -85,4 +92,5 @@ class Membership:
             return Exchange(replica.directory, replica.group, replica.index, spec.replicas, spec.transfer)
 
         names = [variable.path for variable in model.trainable_variables]
-        return Companion(spec, replica.index, teacher.peers, teacher.teaching, names, connect, run_dir)
+        peers, teaching = teacher.peers, teacher.teaching
+        return Companion(spec, replica.index, peers, teaching, names, connect, run_dir, teaches=teaches)

@@ -43,7 +43,7 @@ class Peers:
         return [replica for replica, here in zip(self.replicas, self._present, strict=True) if here]
 
     def refusal(self, arrays: Arrays) -> str | None:
-        """Why a peer cannot have these weights; None if it can.
+        """Why a peer cannot have these weights, which are finite; None if it can.
 
         Args:
             arrays: by the path of the variable.
@@ -57,9 +57,6 @@ class Peers:
         for path, variable in known.items():
             if arrays[path].shape != tuple(variable.shape):
                 return f"{path} has the shape {arrays[path].shape} and not {tuple(variable.shape)}"
-        for path in known:
-            if not np.isfinite(arrays[path]).all():
-                return f"{path} holds numbers that are not finite"
         return None
 
     def assign(self, replica: int, arrays: Arrays) -> None:

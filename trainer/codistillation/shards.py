@@ -44,7 +44,8 @@ def shard_rows(
     shared = round(shared_data * rows)
     # One byte for each row: the replica that owns it, or their number for all.
     owners = np.full(rows, replicas, np.uint8)
-    owners[shared:] = np.arange(rows - shared) % replicas
+    for replica in range(replicas):
+        owners[shared + replica :: replicas] = replica
     np.random.default_rng([seed, replicas, _STREAM]).shuffle(owners)
     found = np.flatnonzero((owners == replicas) | (owners == index))
     if not len(found):

@@ -19,6 +19,8 @@ from trainer.spec import CodistillationSpec
 Temperatures = tuple[Temperature, Temperature]
 PLAIN: Temperatures = (1.0, 1.0)
 """The temperatures of the logistic loss."""
+_FARTHEST = 10.0
+"""Deviations of the label."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +96,8 @@ def divergence(task: str, targets: Any, logits: Any, temperatures: Temperatures 
     """The loss of each example with predictions of peers in place of its label.
 
     Cross-entropy to soft targets, `-sum_i q_i log p_i`; the bi-tempered loss of soft labels at other
-    temperatures; for a regression the squared difference.
+    temperatures; for a regression the squared difference, 0 beyond 10 deviations of the label: a peer so far
+    off has diverged, and says finite numbers whose square is not.
 
     Args:
         task: `binary`, `multiclass` or `regression`.
@@ -113,7 +116,10 @@ def divergence(task: str, targets: Any, logits: Any, temperatures: Temperatures 
         arXiv:1906.03361, equation 4.
     """
     if task == "regression":
-        return tf.reduce_sum(tf.math.squared_difference(targets, logits), -1)
+        near = tf.abs(targets - logits) <= _FARTHEST
+        # In place of the targets, not of the squares: 0 times a gradient of infinity is no number.
+        found = tf.math.squared_difference(tf.where(near, targets, logits), logits)
+        return tf.reduce_sum(found, -1)
     plain = all(isinstance(t, int | float) and t == 1 for t in temperatures)
     if task == "binary":
         targets, logits = tf.squeeze(targets, -1), tf.squeeze(logits, -1)

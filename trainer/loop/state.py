@@ -96,12 +96,13 @@ class State:
     def weights(self) -> Weights:
         """The weights to evaluate and export: averages where they are kept."""
         with self.average.applied():
-            return [np.array(variable.numpy()) for variable in self.model.trainable_variables]
+            # `numpy` copies already, but makes no array of a scalar.
+            return [np.asarray(variable.numpy()) for variable in self.model.trainable_variables]
 
     def slots(self) -> list[dict[str, NDArray[Any]]]:
         """Copies of the optimizer's slots of each trainable variable, by name."""
         return [
-            {name: np.array(slot.numpy()) for name, slot in slots(self.optimizer, variable).items()}
+            {name: np.asarray(slot.numpy()) for name, slot in slots(self.optimizer, variable).items()}
             for variable in self.model.trainable_variables
         ]
 

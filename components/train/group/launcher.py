@@ -35,6 +35,8 @@ class State:
         restarts: int, at least 0. Restarts that the platform made by itself. Defaults to `0`.
         final: whether starting it again is of no use, although its status is not 2. Defaults to `False`.
         reason: why it waits or failed, for people. Defaults to `""`.
+        result_seconds: float, at least 0. How long after `finished` its result may still come into sight.
+            Defaults to `0.0`.
     """
 
     kind: Literal["waiting", "running", "finished", "failed"]
@@ -42,6 +44,7 @@ class State:
     restarts: int = 0
     final: bool = False
     reason: str = ""
+    result_seconds: float = 0.0
 
 
 class Launcher(Protocol):

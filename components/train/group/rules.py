@@ -82,21 +82,27 @@ def pause_seconds(restarts: int) -> float:
     return min(2.0 ** min(restarts, 10), _LONGEST_PAUSE_SECONDS)
 
 
-def deadline_seconds(finished_at: float, took_seconds: float, patience: float) -> float:
-    """When the replicas that have not finished are stopped.
+def deadline_seconds(
+    finished_at: float, took_seconds: float, patience: float, ran_at: float | None
+) -> float | None:
+    """When the replicas that have not finished are stopped; None while none of them has run.
+
+    Time in which all of them wait for their place to run is not theirs to lose: after a group was interrupted
+    one may have finished long ago, and the others stand in a queue.
 
     Args:
         finished_at: float. When the first one finished, on the clock of the group, in seconds.
         took_seconds: float. How long that one trained, over all attempts and runs.
         patience: float, at least 0. Share of that time that the others may take more.
+        ran_at: when the first of the others ran, on the same clock; None if none has.
 
     Example:
-        >>> deadline_seconds(3600.0, 3600.0, 0.5)
+        >>> deadline_seconds(3600.0, 3600.0, 0.5, 0.0)
         5400.0
-        >>> deadline_seconds(10.0, 3600.0, 0.5)
-        1810.0
+        >>> deadline_seconds(0.0, 3600.0, 0.5, 7200.0)
+        9000.0
     """
-    return finished_at + patience * max(finished_at, took_seconds)
+    return None if ran_at is None else max(finished_at, ran_at) + patience * took_seconds
 
 
 def is_over(open_replicas: Collection[int], now: float, deadline: float | None) -> bool:
@@ -105,7 +111,7 @@ def is_over(open_replicas: Collection[int], now: float, deadline: float | None) 
     Args:
         open_replicas: those that have not ended.
         now: seconds on the clock of the group.
-        deadline: see `deadline_seconds`; None while no replica has finished.
+        deadline: see `deadline_seconds`; None while no replica has finished, or no other has run.
 
     Example:
         >>> is_over([], 5.0, None), is_over([1], 5.0, None), is_over([1], 5.0, 4.0)

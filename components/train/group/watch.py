@@ -6,16 +6,18 @@ import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from absl import logging
 
 from components.train.group import files, rules
 from components.train.group.launcher import Launcher, Member, State
 from components.train.group.standing import GroupProgress, Kind, Standing
+from trainer.errors import TandemError
 from trainer.spec import LaunchSpec
 
 ENDS: tuple[Kind, ...] = ("finished", "refused", "lost", "late")
+_Default = TypeVar("_Default", float, None)
 _ACTIONS: dict[rules.Action, Kind] = {"finish": "finished", "refuse": "refused", "lose": "lost"}
 
 
@@ -47,6 +49,8 @@ class _Replica:
     before: bytes = b""
     told: dict[str, Any] = dataclasses.field(default_factory=dict)
     moved_at: float = 0.0
+    ran_at: float | None = None
+    ended_at: float | None = None
     failed_at: float | None = None
     stalled: bool = False
     log_start: int = 0
@@ -101,6 +105,7 @@ class Watch:
         self._poll_seconds = poll_seconds
         self._replicas = [_Replica(member) for member in members]
         self._began = 0.0
+        self._first: tuple[float, float] | None = None
         self._deadline: float | None = None
 
     def run(self) -> list[Ending]:
@@ -124,11 +129,11 @@ class Watch:
                 for replica in self._open():
                     self._look(replica)
                 self._show([replica.standing() for replica in self._replicas])
+                self._set_deadline()
                 if rules.is_over([r.member.index for r in self._open()], self._now(), self._deadline):
                     break
                 self._sleep(self._poll_seconds)
             for replica in self._open():
-                self._launcher.stop(replica.member)
                 self._end(replica, "late")
         finally:
             self._launcher.close()
@@ -147,7 +152,8 @@ class Watch:
     def _start(self, replica: _Replica) -> None:
         log = replica.member.log
         replica.log_start = log.stat().st_size if log.exists() else 0
-        replica.moved_at, replica.failed_at, replica.stalled = self._now(), None, False
+        replica.moved_at, replica.stalled = self._now(), False
+        replica.ended_at = replica.failed_at = None
         # What an attempt before it told is shown, but is no progress of this one.
         replica.last, told = files.read_json(Path(replica.member.run_dir) / files.PROGRESS)
         replica.told = told if isinstance(told, dict) else replica.told
@@ -156,12 +162,27 @@ class Watch:
 
     def _end(self, replica: _Replica, kind: Kind) -> None:
         replica.kind, replica.seconds = kind, self._now()
-        if kind == "finished":
+        if kind != "finished":
+            self._let_go(replica)
+        elif self._first is None:
             summary = files.read_object(Path(replica.member.run_dir) / files.TRAINING)
             took = files.number(summary, "seconds") or 0.0
-            if self._deadline is None:
-                self._deadline = rules.deadline_seconds(self._now(), took, self._launch.patience)
+            # Of this run only what came after the queue.
+            ran = replica.seconds - _first_run(self._replicas, replica.seconds)
+            self._first = replica.seconds, max(ran, took)
         logging.info("Replica %d: %s after %.0f s.", replica.member.index, kind, replica.seconds)
+
+    def _let_go(self, replica: _Replica) -> None:
+        """Where one that is given up still has a place to run, it is for others now."""
+        try:
+            self._launcher.stop(replica.member)
+        except TandemError as error:
+            logging.warning("Replica %d may still run: %s", replica.member.index, error)
+
+    def _set_deadline(self) -> None:
+        if self._first is not None and self._deadline is None:
+            ran_at = _first_run(self._open(), None)
+            self._deadline = rules.deadline_seconds(*self._first, self._launch.patience, ran_at)
 
     def _look(self, replica: _Replica) -> None:
         state, now = self._launcher.state(replica.member), self._now()
@@ -172,6 +193,12 @@ class Watch:
         if content != replica.last and isinstance(told, dict):
             replica.last, replica.told, replica.moved_at = content, told, now
         whole = state.kind == "finished" and self._whole(replica)
+        if state.kind == "finished" and not whole:
+            replica.ended_at = now if replica.ended_at is None else replica.ended_at
+            if now - replica.ended_at < state.result_seconds:
+                return
+        if state.kind == "running" and replica.ran_at is None:
+            replica.ran_at = now
         if not whole:
             self._name(replica, state, now)
         failed_seconds = 0.0 if replica.failed_at is None else now - replica.failed_at
@@ -205,3 +232,8 @@ class Watch:
         cause = ": ".join(filter(None, [reason, words])) or "ended for an unknown reason"
         replica.causes.append(cause)
         logging.warning("Replica %d failed: %s", replica.member.index, cause)
+
+
+def _first_run(replicas: Sequence[_Replica], never: _Default) -> float | _Default:
+    """When the first of them was seen to run."""
+    return min((one.ran_at for one in replicas if one.ran_at is not None), default=never)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.errors import TandemError
+
 
 @dataclasses.dataclass(frozen=True)
 class Message:
@@ -38,6 +40,7 @@ class Box:
         self._post, self._index = post, index
         self._seen = 0
         self.closed: list[float] = []
+        self.error: TandemError | None = None
 
     def publish(self, step: int, arrays: Mapping[str, NDArray[Any]], finished: bool = False) -> None:
         copies = {name: np.array(values) for name, values in arrays.items()}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -14,7 +17,9 @@ from tests.trainer.codistillation.mail import Box, Message, Post
 from trainer.codistillation.companion import Companion
 from trainer.codistillation.peers import Peers
 from trainer.codistillation.teaching import Teaching
+from trainer.errors import TandemError
 from trainer.spec import CodistillationSpec
+from trainer.storage import write_json
 
 WEIGHTS = np.arange(4, dtype=np.float32).reshape(2, 2)
 SPEC = CodistillationSpec(replicas=3, exchange_every_steps=10, max_staleness_steps=25)
@@ -28,7 +33,12 @@ def build() -> keras.Model:
 class Place:
     """A companion of replica 0 of three, with its mail and a clock that the test moves."""
 
-    def __init__(self, run_dir: Path, teaching: Teaching | None = None) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        teaching: Teaching | None = None,
+        teaches: Callable[[int], bool] = lambda _: True,
+    ) -> None:
         self.post, self.now, self.run_dir = Post(), 0.0, run_dir
         self.box: Box = self.post.box(0)
         self.peers = Peers(build, (1, 2))
@@ -41,6 +51,7 @@ class Place:
             lambda: self.box,
             run_dir,
             lambda: self.now,
+            teaches,
         )
 
     def send(self, replica: int, step: int, weights: np.ndarray = WEIGHTS) -> None:
@@ -49,8 +60,13 @@ class Place:
     def after(self, step: int, finished: bool = False) -> None:
         self.companion.after(step, lambda: [WEIGHTS + step], finished)
 
-    def told(self) -> dict[str, object]:
-        return json.loads((self.run_dir / "progress.json").read_text())
+    def told(self, step: int) -> dict[str, object]:
+        """What is told of a step, once it is."""
+        path, end = self.run_dir / "progress.json", time.monotonic() + 15
+        while not path.exists() or (found := json.loads(path.read_text()))["step"] != step:
+            assert time.monotonic() < end
+            time.sleep(0.002)
+        return found
 
 
 @pytest.fixture
@@ -121,25 +137,33 @@ def test_steps_of_the_burn_in_are_not_counted_as_taught(tmp_path: Path) -> None:
         assert companion.summary()["peers"]["1"]["mean_staleness_steps"] == 8.5
 
 
-@pytest.mark.parametrize("bad", [WEIGHTS[:1], WEIGHTS * np.float32("nan")])
 def test_a_refused_publication_is_logged_and_the_one_before_teaches_on(
-    place: Place, bad: np.ndarray, caplog: pytest.LogCaptureFixture
+    place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
     place.send(1, 5)
     with place.companion as companion, caplog.at_level(logging.WARNING, "absl"):
         companion.begin(8, 100)
-        place.send(1, 9, bad)
+        place.send(1, 9, WEIGHTS[:1])
         place.after(10)
         assert companion.staleness(10) == {1: 5}
         assert companion.summary()["peers"]["1"]["refused"] == 1
     assert "replica 1 after its step 9 are refused" in caplog.text
 
 
-def test_progress_is_written_once_a_second_and_at_the_end(place: Place) -> None:
+def test_progress_is_written_once_a_second_and_at_the_end(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told_steps = []
+
+    def write(path: Path, content: dict[str, object], durable: bool = True) -> None:
+        told_steps.append(content["step"])
+        write_json(path, content, durable)
+
+    monkeypatch.setattr("trainer.codistillation.teller.write_json", write)
     place.send(2, 3)
     with place.companion as companion:
         companion.begin(4, 50)
-        told = place.told()
+        told = place.told(4)
         assert {name: told[name] for name in ("step", "steps", "loss", "examples_per_second")} == {
             "step": 4,
             "steps": 50,
@@ -148,24 +172,92 @@ def test_progress_is_written_once_a_second_and_at_the_end(place: Place) -> None:
         }
         assert told["staleness_steps"] == {"2": 1}
         companion.progress(5, 50, 10.0, 4.5, 0.7)
-        assert place.told()["step"] == 4
         place.now += 1.0
         companion.progress(6, 50, 10.0, 4.4, 0.6)
-        assert [place.told()[name] for name in ("step", "loss", "seconds_left", "finished")] == [
-            6,
-            0.6,
-            4.4,
-            False,
-        ]
+        told = place.told(6)
+        assert [told[name] for name in ("loss", "seconds_left", "finished")] == [0.6, 4.4, False]
         companion.progress(7, 50, 10.0, 0.0, 0.5, finished=True)
-        assert (place.told()["step"], place.told()["finished"]) == (7, True)
+    assert json.loads((place.run_dir / "progress.json").read_text())["finished"]
+    assert told_steps == [4, 6, 7]
 
 
-def test_progress_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+def test_progress_that_cannot_be_written_stops_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "file").write_text("")
     place = Place(tmp_path / "file" / "run")
     with place.companion as companion:
         companion.begin(0, 10)
+    assert "progress.json cannot be written" in caplog.text
+
+
+def test_a_mount_that_hangs_holds_up_no_step_and_the_newest_is_told_after_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, free = [], threading.Event()
+
+    def write(path: Path, content: dict[str, object], durable: bool = True) -> None:
+        held.append(content["step"])
+        free.wait(30)
+        write_json(path, content, durable)
+
+    monkeypatch.setattr("trainer.codistillation.teller.write_json", write)
+    started = time.monotonic()
+    with place.companion as companion:
+        companion.begin(0, 10)
+        for step in range(1, 6):
+            place.now += 1.0
+            companion.progress(step, 10, 1.0, 1.0, 0.5)
+        assert time.monotonic() - started < 5
+        free.set()
+        place.told(5)
+        # Nothing is given, so nothing is written, however long it takes.
+        (place.run_dir / "progress.json").unlink()
+        time.sleep(0.2)
+        assert not (place.run_dir / "progress.json").exists()
+    # What waited was replaced by what was newer.
+    assert len(held) <= 3
+    assert all(thread.name != "progress-writer" for thread in threading.enumerate())
+
+
+def test_progress_waits_for_no_disk(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr("os.fsync", synced.append)
+    with place.companion as companion:
+        companion.begin(3, 10)
+    assert place.told(3)["steps"] == 10
+    assert synced == []
+
+
+def test_a_process_that_was_replaced_is_told_though_its_last_weights_were_handed_over(place: Place) -> None:
+    def close(seconds: float) -> None:
+        del seconds
+        # The last weights are only now refused.
+        place.box.error = TandemError("CODIST-002", "replaced")
+
+    place.box.close = close
+    with pytest.raises(TandemError, match="CODIST-002"), place.companion:
+        place.after(10, finished=True)
+
+
+def test_a_training_that_failed_tells_why_and_not_that_it_was_replaced(place: Place) -> None:
+    place.box.error = TandemError("CODIST-002", "replaced")
+    with pytest.raises(ZeroDivisionError), place.companion:
+        1 / 0  # noqa: B018
+
+
+def test_steps_that_peers_have_no_say_in_are_not_counted_as_taught(tmp_path: Path) -> None:
+    place = Place(tmp_path, Teaching(1.0, burn_in_steps=2, ramp_steps=0), lambda step: step % 3 == 0)
+    place.send(1, 1)
+    with place.companion as companion:
+        companion.begin(0, 100)
+        place.after(5)
+        place.after(11)
+        seen = companion.summary()
+    # Of the steps after 2 to 10 those after 3, 6 and 9.
+    assert seen["teaching_steps"] == seen["peers"]["1"]["teaching_steps"] == 3
+    assert seen["peers"]["1"]["mean_staleness_steps"] == (2 + 5 + 8) / 3
+    assert seen["peers"]["1"]["max_staleness_steps"] == 8
 
 
 def test_counts_are_kept_over_a_restart(place: Place, tmp_path: Path) -> None:

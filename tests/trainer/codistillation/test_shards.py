@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -35,6 +36,27 @@ def test_shards_are_drawn_from_the_seed_of_the_group() -> None:
     # Not a run of rows nor every other one: neighbours are dealt at random.
     assert 200 < (np.diff(first) == 1).sum() < 300
     assert shard_rows(1000, 2, 0, 1.0, 1) is None
+
+
+@pytest.mark.parametrize(("replicas", "shared"), [(2, 0.0), (3, 0.25), (16, 0.999)])
+def test_rows_are_dealt_in_turn_before_they_are_shuffled(replicas: int, shared: float) -> None:
+    common = round(shared * 1001)
+    owners = np.full(1001, replicas, np.uint8)
+    owners[common:] = np.arange(1001 - common) % replicas
+    np.random.default_rng([7, replicas, 2]).shuffle(owners)
+    for index in range(replicas):
+        expected = np.flatnonzero((owners == replicas) | (owners == index))
+        assert (shard_rows(1001, replicas, index, shared, seed=7) == expected).all()
+
+
+def test_a_shard_costs_a_few_bytes_for_each_row() -> None:
+    rows = 1_000_000
+    tracemalloc.start()
+    shard_rows(rows, 16, 0, 0.0, seed=1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # A byte for the owner, three for comparisons, half a one for the rows themselves.
+    assert peak < 5 * rows
 
 
 def test_a_replica_without_rows_is_refused() -> None:

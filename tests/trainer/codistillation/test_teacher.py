@@ -122,7 +122,5 @@ def test_weights_that_do_not_fit_are_refused() -> None:
         ({"other/kernel": FIRST}, "different"),
         ({"only/kernel": FIRST, "more": FIRST}, "more"),
         ({}, "0 tensors and not 1"),
-        ({"only/kernel": NAN}, "not finite"),
-        ({"only/kernel": FIRST * np.float32("inf")}, "not finite"),
     ):
         assert reason in str(peers.refusal(arrays))

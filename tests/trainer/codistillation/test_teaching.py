@@ -55,6 +55,17 @@ def test_terms_are_those_of_the_definition(kind: str) -> None:
             np.testing.assert_allclose(term.numpy(), expected - entropy, rtol=1e-4, atol=2e-6)
 
 
+@pytest.mark.parametrize("far", [11.0, 1e10, 1e20, 3e38, np.inf])
+def test_a_peer_beyond_ten_deviations_of_a_regression_teaches_nothing(far: float) -> None:
+    logits = tf.constant([[0.5], [0.5], [-2.0]])
+    targets = tf.constant([[far], [-far], [7.9]], tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        term = divergence("regression", targets, logits)
+    np.testing.assert_allclose(term.numpy(), [0.0, 0.0, 9.9**2], rtol=1e-6)
+    np.testing.assert_allclose(tape.gradient(term, logits).numpy(), [[0.0], [0.0], [-19.8]], rtol=1e-6)
+
+
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "units"])
 def test_the_gradient_of_the_cross_entropy_is_the_difference_of_probabilities(kind: str) -> None:
     task = "multiclass" if kind == "units" else kind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import tracemalloc
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,7 +25,9 @@ from trainer.errors import TandemError
 from trainer.loop import TrainResult, train
 from trainer.loop.averaging import WeightAverage
 from trainer.loop.objective import Objective
+from trainer.loop.state import State
 from trainer.loop.stepper import Stepper
+from trainer.loop.stopping import EarlyStopping
 from trainer.models import build_wide_deep
 from trainer.optimizers import build_optimizer
 from trainer.spec import (
@@ -169,7 +172,9 @@ def same(first: TrainResult, second: TrainResult) -> bool:
     return all(a.tobytes() == b.tobytes() for a, b in zip(first.weights, second.weights, strict=True))
 
 
-def test_the_first_replica_without_peers_is_the_single_training(start: Any, post: Post) -> None:
+def test_the_first_replica_without_peers_is_the_single_training(
+    start: Any, post: Post, tmp_path: Path
+) -> None:
     single, replica = start("single", None), start("replica", 0)
     assert same(single, replica)
     told = ("step", "loss", "validation_loss")
@@ -181,8 +186,16 @@ def test_the_first_replica_without_peers_is_the_single_training(start: Any, post
     last = post.sent[-1]
     assert (last.step, last.finished) == (replica.summary["steps"], True)
     assert [m.step for m in post.sent[:-1]] == list(range(4, last.step, 4))
-    if replica.summary["exported_step"] == last.step:
-        assert all((a == b).all() for a, b in zip(last.arrays.values(), replica.weights, strict=True))
+    newest = CheckpointStore(tmp_path / "replica").latest()
+    assert newest is not None
+    kept = {name.partition(":")[2]: values for name, values in newest.tensors.items() if name[:5] == "model"}
+    # Tables have no average.
+    dense = [path for path in last.arrays if "table" not in path]
+    averages = [values for name, values in newest.tensors.items() if ":average_" in name]
+    expected = {**kept, **dict(zip(dense, averages, strict=True))}
+    for path, values in last.arrays.items():
+        assert (values == expected[path]).all(), path
+        assert (path in dense) == (values != kept[path]).any(), path
 
 
 def test_a_replica_learns_from_one_that_is_there_and_goes_on_after_it_was_stopped(
@@ -232,6 +245,52 @@ def test_a_peer_that_breaks_in_the_middle_hurts_nobody(start: Any, post: Post) -
     replica = start("second", 1, PLAN)
     assert replica.summary["codistillation"]["teaching_steps"] == 0
     assert replica.summary["codistillation"]["peers"]["0"]["refused"] == 1
+
+
+@pytest.mark.parametrize("factor", [1e3, 1e8])
+def test_a_peer_that_diverges_in_a_regression_stops_and_freezes_nobody(
+    synthetic: ModuleType, tmp_path: Path, post: Post, factor: float
+) -> None:
+    features = synthetic.features("regression")
+    files = synthetic.files(tmp_path, features, 600, 200)
+    losses = []
+    for index in (0, 1):
+        result = train(
+            features,
+            ModelSpec(deep=DeepSpec(hidden=(8,))),
+            dataclasses.replace(PLAN, codistillation=GROUP),
+            **files,
+            checkpoint_dir=tmp_path / str(index),
+            run_dir=tmp_path / str(index) / "run",
+            replica=ReplicaSpec(index, "group", "nowhere"),
+        )
+        losses.append(result.summary["best_validation_loss"])
+        # AdaGrad and FTRL never forget.
+        slots = [values for slots in result.slots for values in slots.values()]
+        assert max(np.abs(values).max() for values in slots) < 1e6
+        last = post.sent[-1]
+        huge = {path: np.float32(factor) * values for path, values in last.arrays.items()}
+        assert all(np.isfinite(values).all() for values in huge.values())
+        post.sent[:] = [Message(0, last.step, huge)]
+    seen = result.summary["codistillation"]
+    assert seen["teaching_steps"] == result.summary["steps"] - 1
+    assert losses[1] < 1.5 * losses[0]
+
+
+def test_the_weights_of_a_state_are_copied_once_and_stay_as_they_were() -> None:
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, keras.layers.Dense(500_000, use_bias=False)(inputs))
+    state = State("", model, None, WeightAverage([], 0.0), EarlyStopping(1, 0.0))
+    state.weights()
+    tracemalloc.start()
+    (found,) = state.weights()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * found.nbytes
+    before = found.copy()
+    # In place, as a compiled step does.
+    model.trainable_variables[0].value.assign_add(tf.ones((2, 500_000)))
+    assert (found == before).all()
 
 
 def test_a_warm_start_is_where_every_replica_begins(start: Any, post: Post) -> None:

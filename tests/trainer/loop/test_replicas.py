@@ -15,8 +15,18 @@ import numpy as np
 import pytest
 
 import trainer
+from tests.trainer.codistillation.mail import Post
+from trainer.codistillation import membership
 from trainer.loop import train
-from trainer.spec import DeepSpec, FeatureSpec, LinearSpec, ModelSpec, TrainSpec
+from trainer.spec import (
+    CodistillationSpec,
+    DeepSpec,
+    FeatureSpec,
+    LinearSpec,
+    ModelSpec,
+    ReplicaSpec,
+    TrainSpec,
+)
 
 PLAN = TrainSpec(
     batch_size=64,
@@ -35,8 +45,11 @@ import json, sys
 import tensorflow as tf
 device = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration()] * 2)
+import numpy as np
 import trainer.loop.training as training
-from trainer.spec import FeatureSpec, ModelSpec, TrainSpec
+from tests.trainer.codistillation.mail import Message, Post
+from trainer.codistillation import membership
+from trainer.spec import FeatureSpec, ModelSpec, ReplicaSpec, TrainSpec
 names = [device.name for device in tf.config.list_logical_devices("CPU")]
 training.choose_strategy = lambda _: tf.distribute.MirroredStrategy(names)
 steppers = []
@@ -51,9 +64,15 @@ def run(name, stop):
             raise InterruptedError
     return training.train(
         FeatureSpec.from_json(spec), ModelSpec.from_json(model), TrainSpec.from_json(plan), **files,
-        checkpoint_dir=f"{root}/{name}", run_dir=f"{root}/run", progress=progress,
+        checkpoint_dir=f"{root}/{name}", run_dir=f"{root}/run", progress=progress, replica=replica,
     )
-spec, model, plan, files, root, stop = json.loads(sys.argv[1])
+spec, model, plan, files, root, stop, peer = json.loads(sys.argv[1])
+replica = None
+if peer:
+    replica, post = ReplicaSpec(1, "group", "nowhere"), Post()
+    with np.load(peer) as arrays:
+        post.sent.append(Message(0, 5, dict(arrays)))
+    membership.Exchange = lambda *told: post.box(told[2])
 results = [run("whole", 10**9)]
 if stop:
     try:
@@ -63,7 +82,7 @@ if stop:
         results.append(run("broken", 10**9))
 with open(root + "/results.json", "w") as file:
     traces = [stepper._train.experimental_get_tracing_count() for stepper in steppers]
-    json.dump([traces, [[[w.tolist() for w in r.weights], r.history] for r in results]], file)
+    json.dump([traces, [[[w.tolist() for w in r.weights], r.history, r.summary] for r in results]], file)
 """
 
 
@@ -82,10 +101,17 @@ def splits(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> t
 
 
 def two_replicas(
-    root: Path, splits: tuple[FeatureSpec, Any], model: ModelSpec, plan: TrainSpec, stop: int = 0
+    root: Path,
+    splits: tuple[FeatureSpec, Any],
+    model: ModelSpec,
+    plan: TrainSpec,
+    stop: int = 0,
+    peer: str = "",
 ) -> tuple[list[int], list[Any]]:
-    """Traces of each train step, weights and history of a training and of one stopped after `stop` steps."""
-    told = [splits[0].to_json(), model.to_json(), plan.to_json(), splits[1], str(root), stop]
+    """Traces of each train step; weights, history and summary of a training and of one stopped after `stop`
+    steps. `peer` holds weights of one that teaches both.
+    """
+    told = [splits[0].to_json(), model.to_json(), plan.to_json(), splits[1], str(root), stop, peer]
     child = subprocess.run(
         [sys.executable, "-c", CHILD, json.dumps(told)],
         env={
@@ -105,13 +131,46 @@ def two_replicas(
 
 def test_two_replicas_learn_what_one_learns(splits: tuple[FeatureSpec, Any], tmp_path: Path) -> None:
     one = train(splits[0], MODEL, PLAN, **splits[1], checkpoint_dir=tmp_path / "one", run_dir=tmp_path)
-    traces, [(weights, history)] = two_replicas(tmp_path, splits, MODEL, PLAN)
+    traces, [(weights, history, _)] = two_replicas(tmp_path, splits, MODEL, PLAN)
     assert len({tuple(weight.shape) for weight in one.weights}) > 4
     for a, b in zip(one.weights, weights, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
     for name in ("loss", "validation_loss"):
         assert [e[name] for e in history] == pytest.approx([e[name] for e in one.history], rel=1e-4)
     # One trace for blocks of 5, 3, 2 and 5 steps: a checkpoint each 5, an evaluation after 8.
+    assert traces == [1]
+
+
+def test_two_devices_are_taught_what_one_is(
+    splits: tuple[FeatureSpec, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = CodistillationSpec(burn_in=0.0, ramp=0.2, exchange_every_steps=4, weight=2.0)
+    plan, post, one = dataclasses.replace(PLAN, codistillation=group), Post(), {}
+    monkeypatch.setattr(membership, "Exchange", lambda *told: post.box(told[2]))
+    for name, index in (("peer", 0), ("one", 1), ("alone", 1)):
+        one[name] = train(
+            splits[0],
+            MODEL,
+            plan,
+            **splits[1],
+            checkpoint_dir=tmp_path / name,
+            run_dir=tmp_path / name / "run",
+            replica=ReplicaSpec(index, "group", "nowhere"),
+        )
+        if name == "peer":
+            peer = dataclasses.replace(post.sent[-1], step=5)
+            np.savez(tmp_path / "peer.npz", **peer.arrays)
+        post.sent[:] = [peer] if name == "peer" else []
+    traces, [(weights, history, summary)] = two_replicas(
+        tmp_path, splits, MODEL, plan, peer=str(tmp_path / "peer.npz")
+    )
+    assert summary["codistillation"]["teaching_steps"] == summary["steps"] - 1
+    assert summary["codistillation"]["peers"] == one["one"].summary["codistillation"]["peers"]
+    taught = [np.abs(a - b).max() for a, b in zip(one["one"].weights, one["alone"].weights, strict=True)]
+    assert max(taught) > 0.01
+    for a, b in zip(one["one"].weights, weights, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+    assert [e["loss"] for e in history] == pytest.approx([e["loss"] for e in one["one"].history], rel=1e-4)
     assert traces == [1]
 
 

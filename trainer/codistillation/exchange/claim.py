@@ -32,9 +32,11 @@ def claim(storage: Storage, group: str) -> None:
     for _ in range(_TRIES):
         content = storage.read(FILE)
         if content is None:
-            storage.create(FILE, mine)
-            continue
-        owner = _owner(content)
+            if storage.create(FILE, mine):
+                continue
+            owner = None
+        else:
+            owner = _owner(content)
         if owner == group:
             return
         if owner is not None:

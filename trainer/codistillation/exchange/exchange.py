@@ -35,11 +35,13 @@ class Exchange:
         poll_seconds: float above 0. Time between two looks at the peers' folders. Defaults to `1.0`.
         keep: int, at least 2. Publications kept in the own folder, so that a peer that reads the one before
             the newest has time to end, and finds one should the newest be damaged. Defaults to `2`.
+        begin_seconds: float, at least 0. Most time that the constructor waits for the place to answer.
+            Defaults to `5.0`.
 
     Raises:
         ValueError: if an argument is out of its range.
         TandemError: `CODIST-001` if the place belongs to another group, `CODIST-003` if it is an address of
-            another kind. A place that does not answer is no error: it is claimed as soon as it does.
+            another kind. A place that does not answer in time is no error: it is claimed as soon as it does.
 
     Reference: Anil et al., 2018, arXiv:1804.03235, Section 2.1: stale weights through checkpoints.
     """
@@ -53,6 +55,7 @@ class Exchange:
         transfer: str = "float32",
         poll_seconds: float = 1.0,
         keep: int = 2,
+        begin_seconds: float = 5.0,
     ) -> None:
         if not 0 <= index < replicas or replicas < 2:
             raise ValueError(f"index must lie in [0, replicas). Received: {index=}, {replicas=}")
@@ -71,19 +74,24 @@ class Exchange:
         self._new: dict[int, Publication] = {}
         self._error: TandemError | None = None
         self._failed = self._skipped = self._failed_looks = 0
-        self._closing = threading.Event()
+        self._closing, self._begun = threading.Event(), threading.Event()
         # Guards what is waiting, new and wrong; wakes the writer.
         self._changed = threading.Condition()
-        try:
-            self._publisher.begin()
-        except OSError as error:
-            logging.warning("The exchange cannot be reached now and is tried again: %s", error)
-        self._threads = [
-            threading.Thread(target=self._write, name="exchange-writer", daemon=True),
-            threading.Thread(target=self._read, name="exchange-reader", daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+        writer = threading.Thread(target=self._write, name="exchange-writer", daemon=True)
+        reader = threading.Thread(target=self._read, name="exchange-reader", daemon=True)
+        self._threads = [writer, reader]
+        writer.start()
+        if not self._begun.wait(begin_seconds):
+            logging.warning("The exchange has not answered for %g s; the training begins.", begin_seconds)
+        if self.error is not None:
+            raise self.error
+        reader.start()
+
+    @property
+    def error(self) -> TandemError | None:
+        """Why nothing is published any more, as `publish` raises it; None if all is well."""
+        with self._changed:
+            return self._error
 
     def publish(self, step: int, arrays: Mapping[str, NDArray[Any]], finished: bool = False) -> None:
         """Hands weights over to be written, in place of older ones that still wait; returns at once.
@@ -102,9 +110,9 @@ class Exchange:
         """
         for array in arrays.values():
             stored_dtype(np.asarray(array), self._transfer)
+        if self.error is not None:
+            raise self.error
         with self._changed:
-            if self._error is not None:
-                raise self._error
             if self._closing.is_set():
                 raise ValueError("publish must come before close")
             self._skipped += self._waiting is not None
@@ -152,7 +160,7 @@ class Exchange:
         }
 
     def close(self, seconds: float = 30.0) -> None:
-        """Writes what still waits and ends the threads; may be called again.
+        """Writes what still waits and ends the threads, after which `error` is final; may be called again.
 
         Args:
             seconds: float. Time for both. A thread that a hanging disk holds longer is left behind, which
@@ -168,8 +176,20 @@ class Exchange:
         if left:
             logging.warning("The exchange had %g s to end. Left behind: %s", seconds, ", ".join(left))
 
+    def _begin(self) -> None:
+        """In the thread: a mount that hangs holds up nobody else."""
+        try:
+            self._publisher.begin()
+        except TandemError as error:
+            with self._changed:
+                self._error = error
+        except Exception as error:  # noqa: BLE001 - it is tried again with the first publication
+            logging.warning("The exchange cannot be reached now and is tried again: %s", error)
+        self._begun.set()
+
     def _write(self) -> None:
-        while True:
+        self._begin()
+        while self.error is None:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting is not None or self._closing.is_set())
                 given, self._waiting = self._waiting, None
@@ -182,13 +202,17 @@ class Exchange:
                 with self._changed:
                     self._error = error
             except Exception as error:  # noqa: BLE001 - peers without news of this replica go on, so it does too
-                self._failed += 1
                 logging.error("Step %d is not published, the next one is tried: %s", given[0], error)
+                self._failed += 1
+            # Or a model's weights would be held until the next ones come.
+            given = None
 
     def _read(self) -> None:
         failing: set[int] = set()
         while not self._closing.is_set():
             for peer, reader in self._readers.items():
+                if self._closing.is_set():
+                    break
                 try:
                     found = reader.look()
                 except Exception as error:  # noqa: BLE001 - whatever a peer's files hold, the training goes on

@@ -53,8 +53,8 @@ class ObjectStorage:
         path = self._path(name)
         point("exchange.upload", os.path.basename(path))  # noqa: PTH119 - an address is no path
         with self._typed(name):
-            # Once each: it costs several requests.
-            if (folder := path.rpartition("/")[0]) not in self._made:
+            # Objects need no folders, and to make one may need a right to look at the bucket itself.
+            if not path.startswith("gs://") and (folder := path.rpartition("/")[0]) not in self._made:
                 self._files.makedirs(folder)
                 self._made.add(folder)
             with self._files.GFile(path, "wb") as file:

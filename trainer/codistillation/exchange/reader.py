@@ -89,8 +89,10 @@ class Reader:
         self._group = group
         self._peer = peer
         self._key = (0, -1)
-        self._manifest = b""
+        self._manifest: bytes | None = None
         self._parts: dict[str, bytes] = {}
+        # What this look has read so far: tables stay the same from one publication to the next.
+        self._tried: dict[str, bytes] = {}
         # Content, calls until the next look and length of the next pause, by name.
         self._refused: dict[str, tuple[bytes, int, int]] = {}
 
@@ -111,6 +113,7 @@ class Reader:
                     return found
             return None
         finally:
+            self._tried = {}
             self.read.seconds += time.perf_counter() - started
 
     def _search(self) -> tuple[bool, Publication | None]:
@@ -120,6 +123,9 @@ class Reader:
             ((attempt, step), f"{folder}/{file}")
             for attempt, step, file in manifests_among(self._storage.names(folder))
         ]
+        if all(attempt < self._key[0] for (attempt, _), _ in listed):
+            # The folder was emptied, so the peer counts from 1 again.
+            self._key = (0, -1)
         names = {name for _, name in listed}
         self._refused = {name: refusal for name, refusal in self._refused.items() if name in names}
         for key, name in listed:
@@ -131,7 +137,8 @@ class Reader:
                 if content is None:
                     return True, None
                 data = content
-                if key == self._key and data == self._manifest:
+                if data == self._manifest:
+                    self._key = key
                     break
                 if self._paused(name, data):
                     continue
@@ -164,9 +171,10 @@ class Reader:
         return arrays, parts
 
     def _part(self, name: str, digest: str, size: int) -> bytes:
-        if digest in self._parts:
+        known = self._parts.get(digest, self._tried.get(digest))
+        if known is not None:
             self.read.unchanged += 1
-            return self._parts[digest]
+            return known
         file = part_name(self._peer, digest)
         # First the size: a damaged manifest may name anything, and reading takes the memory of all of it.
         found = self._storage.size(file)
@@ -177,11 +185,14 @@ class Reader:
             raise not_whole(name, f"part {digest[:12]} has another SHA-256")
         self.read.parts += 1
         self.read.bytes += size
+        self._tried[digest] = data
         return data
 
     def _gone(self, name: str) -> bool:
+        folder, _, file = name.rpartition("/")
         try:
-            return self._storage.size(name) is None
+            # Not by its size: TensorFlow keeps for seconds what it knows of an object.
+            return file not in self._storage.names(folder)
         except OSError:
             return False
 

@@ -152,18 +152,21 @@ def train_sequences(
         teacher = (
             group.teacher(lambda: build_sequence_model(features, layers, seed), steps) if group else None
         )
+    auxiliary = Auxiliary(own.auxiliary, steps)
     stepper = SequenceStepper(
         strategy,
         network,
         optimizer,
         average,
         objective,
-        Auxiliary(own.auxiliary, steps),
+        auxiliary,
         jit,
         begins(steps) if layers.quantisation == "aware" else None,
         teacher,
     )
-    companion = group.companion(teacher, network, Path(run_dir)) if group and teacher else None
+    companion = None
+    if group and teacher:
+        companion = group.companion(teacher, network, Path(run_dir), lambda step: not auxiliary.takes(step))
     work = _Sequences(table, order, whole.steps_per_epoch, steps, stepper, plan, objective)
     if validation is not None:
         work.validation = validation

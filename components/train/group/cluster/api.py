@@ -132,10 +132,13 @@ class Api:
         Raises:
             TandemError: `GROUP-022`, `GROUP-027` or `GROUP-030`.
         """
-        answer = self._call("list", kind, lambda **o: self._listed(kind, labels, field_selector=fields, **o))
-        if answer is None:
+
+        def whole(**options: Any) -> Document:
+            return _read(self._listed(kind, labels, field_selector=fields, **options))
+
+        told = self._call("list", kind, whole)
+        if told is None:
             return [], ""
-        told = json.loads(answer.data)
         return list(told.get("items") or []), str(told["metadata"].get("resourceVersion") or "")
 
     def watch(self, kind: str, labels: str, version: str, seconds: int) -> Iterator[Document]:
@@ -287,6 +290,17 @@ def _broken() -> tuple[type[Exception], ...]:
     import urllib3
 
     return (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
+
+
+def _read(answer: Any) -> Document:
+    """The list that an answer holds; one that is cut off or something else is no answer."""
+    try:
+        told = json.loads(answer.data)
+    except (ValueError, RecursionError) as error:
+        raise http.client.HTTPException(f"no JSON: {error}") from error
+    if not isinstance(told, dict) or not isinstance(told.get("metadata"), dict):
+        raise http.client.HTTPException(f"no list: {str(told)[:100]}")
+    return told
 
 
 def _lines(answer: Any) -> Iterator[bytes]:

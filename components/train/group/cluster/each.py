@@ -29,6 +29,7 @@ class _Place:
     stopped: bool = False
     shown: bool = False
     crashes: int = 0
+    starts: int = 0
 
 
 class Each:
@@ -40,7 +41,8 @@ class Each:
         kind: `jobsets` or `jobs`.
         pods: what the pods get.
         group: name of the group.
-        restarts: restarts that the cluster may make by itself, of each replica over all its attempts.
+        restarts: restarts of each replica over all its attempts; the cluster may make by itself what is left
+            after those that were made from here.
         members: all replicas.
         there: the objects that are there already.
         gone_seconds: how long a new attempt waits for pods of the one before to go. After that it starts: a
@@ -71,16 +73,18 @@ class Each:
     def start(self, member: Member) -> None:
         """Makes the object of a new attempt, unless one that has not ended is there."""
         place = self._places.get(member.index)
-        crashes = 0
+        crashes = starts = 0
         if place is not None:
             now = self._seen(place)
             if now.kind in ("waiting", "running") and not place.stopped:
+                place.starts = max(1, place.starts)
                 return
             self._remove(place)
-            crashes = place.crashes
+            crashes, starts = place.crashes, place.starts
         attempt = max(self._view.attempts(member.index), place.replica.attempt + 1 if place else 0)
         replica = Replica(member.index, member.spec_path, attempt)
-        made = _Place(replica, max(0, self._restarts - crashes), self._clock(), crashes=crashes)
+        backoff = max(0, self._restarts - crashes - starts)
+        made = _Place(replica, backoff, self._clock(), crashes=crashes, starts=starts + 1)
         self._places[member.index] = made
         self._advance(made)
 
@@ -95,9 +99,10 @@ class Each:
         return dataclasses.replace(now, restarts=place.crashes + now.restarts)
 
     def stop(self, member: Member) -> None:
-        """Removes the object of a replica, with its pods."""
+        """Removes the object of a replica, with its pods, unless it has ended."""
         place = self._places.get(member.index)
-        if place is not None:
+        # What has ended runs nothing, and its last words may still be on their way.
+        if place is not None and self._seen(place).kind in ("waiting", "running"):
             self._remove(place)
 
     def names(self) -> list[tuple[str, str]]:
@@ -118,7 +123,8 @@ class Each:
         if place.stopped:
             return Seen("failed", reason="it was stopped")
         if not place.created:
-            return Seen("waiting", reason="pods of the attempt before are still going")
+            reason = "pods of the attempt before are still going"
+            return Seen("waiting", blocked="before", reason=reason)
         jobs = [j for j in self._view.jobs(place.replica.index) if attempt_of(j) == place.replica.attempt]
         if jobs:
             place.shown = True

@@ -129,7 +129,8 @@ def blocked(what: str, index: int, seconds: float, reason: str) -> TandemError:
     """A replica that waited in vain: `GROUP-025`, `GROUP-026` or `GROUP-032` to `GROUP-034`.
 
     Args:
-        what: `image`, `node`, `container`, `quota`, or `going` or `api` for the cluster itself.
+        what: `image`, `node`, `container`, `quota`, or `going` or `api` for the cluster itself; empty where
+            a pod has its node and is not made ready.
         index: of the replica.
         seconds: how long it waited.
         reason: in the words of the cluster.
@@ -149,7 +150,7 @@ def blocked(what: str, index: int, seconds: float, reason: str) -> TandemError:
             "Compare what `kubeflow.codistillation` asks for (resources, node selector, topology, volume) "
             "with `kubectl get nodes -L cloud.google.com/gke-tpu-topology`, or raise `start_seconds`.",
         )
-    if what == "container":
+    if what in ("container", ""):
         return TandemError(
             "GROUP-032",
             expected,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -98,7 +101,8 @@ class ClusterLauncher:
         self._follow()
         if now.kind != "waiting":
             self._waits.forget(member.index)
-            return State(now.kind, now.status, now.restarts, now.final, now.reason)
+            late = self._timing.result_seconds
+            return State(now.kind, now.status, now.restarts, now.final, now.reason, late)
         reason, failure = self._waits.look(member.index, now)
         if failure is None:
             return State("waiting", restarts=now.restarts, reason=reason)
@@ -119,21 +123,37 @@ class ClusterLauncher:
         What cannot be removed is told in the log: the cluster does so itself once the replicas have ended.
         """
         deadline = self._clock() + self._timing.close_seconds
-        # Those that have ended are copied before their pods go.
-        self._follow(quietly=True)
-        self._logs.close(self._timing.close_seconds / 4)
-        for kind, name in self._names():
-            try:
-                point("group.delete_all", name)
-                self._api.delete(kind, name)
-            except (TandemError, OSError) as error:
-                logging.warning("%s %s is left in the cluster: %s", kind[:-1], name, error)
+        # A second signal, as an impatient user or a node sends it, would leave pods that train for nobody.
+        with _signals_held():
+            self._follow(quietly=True)
+            names, copied = self._names(), self._copied()
+            # The pods of an object go with it, and what they said before they ended must be copied first.
+            later = [one for one in names if any(pod.startswith(f"{one[1]}-") for pod in copied)]
+            self._delete([one for one in names if one not in later])
+            self._logs.close(self._timing.close_seconds / 4)
+            self._delete(later)
         try:
             while any(runs(pod) for pod in self._view.pods()) and self._clock() < deadline:
                 time.sleep(0.1)
         except TandemError as error:
             logging.warning("Whether the pods have gone is not known: %s", error)
         self._view.close()
+
+    def _copied(self) -> list[str]:
+        """Names of pods that have ended and whose logs are still being copied."""
+        try:
+            ended = [pod["metadata"]["name"] for pod in self._view.pods() if not runs(pod)]
+        except TandemError:
+            return []
+        return [pod for pod in ended if self._logs.copies(pod)]
+
+    def _delete(self, names: Sequence[tuple[str, str]]) -> None:
+        for kind, name in names:
+            try:
+                point("group.delete_all", name)
+                self._api.delete(kind, name)
+            except (TandemError, OSError) as error:
+                logging.warning("%s %s is left in the cluster: %s", kind[:-1], name, error)
 
     def _names(self) -> list[tuple[str, str]]:
         """What there is to remove: what was made, and whatever else carries the group's label."""
@@ -208,6 +228,27 @@ class ClusterLauncher:
         except TandemError:
             return False
         return not any(runs(pod) for pod in found)
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """What would interrupt this process does so afterwards."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda received, _: came.append(received))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            # None stands for a handler that is not Python's.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 def _log_of(log: Path, host: int) -> Path:

@@ -51,6 +51,11 @@ class Logs:
         self._threads[pod] = self._latest[path] = thread
         thread.start()
 
+    def copies(self, pod: str) -> bool:
+        """Whether the log of a pod is still being copied."""
+        thread = self._threads.get(pod)
+        return thread is not None and thread.is_alive()
+
     def close(self, seconds: float) -> None:
         """Lets pods that have ended be copied to their end.
 

@@ -100,8 +100,9 @@ class Mirror:
                     return
                 logging.warning("The watch of %s is tried again: %s", self._kind, error.message)
                 self._version, pause = None, min(max(0.5, 2 * pause), _LONGEST_PAUSE_SECONDS)
-            except (ValueError, LookupError, TypeError) as error:
-                logging.warning("The watch of %s brought what is no event: %s", self._kind, error)
+            except Exception as error:  # noqa: BLE001
+                # Whatever it is: without this thread the last known would stand for ever.
+                logging.exception("The watch of %s starts anew: %s", self._kind, type(error).__name__)
                 self._version, pause = None, 1.0
 
     def _follow(self) -> bool:

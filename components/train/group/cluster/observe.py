@@ -28,8 +28,8 @@ class Seen:
         restarts: pods that failed by themselves and were replaced. Defaults to `0`.
         disrupted: pods that the cluster took away and replaced. Defaults to `0`.
         blocked: why it waits, where that is no matter of moments: `node`, `image` or `container`; `queue`
-            where it waits to be admitted, `going` where a pod before it has not gone, `api` for the cluster
-            itself. Defaults to `""`.
+            where it waits to be admitted, `going` where a pod of its Job has not gone, `before` where pods of
+            the attempt before have not, `api` for the cluster itself. Defaults to `""`.
         reason: in the words of the cluster. Defaults to `""`.
         final: whether starting it again is of no use. Defaults to `False`.
     """
@@ -38,7 +38,7 @@ class Seen:
     status: int | None = None
     restarts: int = 0
     disrupted: int = 0
-    blocked: Literal["", "node", "image", "container", "queue", "going", "api"] = ""
+    blocked: Literal["", "node", "image", "container", "queue", "going", "before", "api"] = ""
     reason: str = ""
     final: bool = False
 

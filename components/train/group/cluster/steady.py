@@ -34,6 +34,7 @@ class Layout(Protocol):
 
 @dataclasses.dataclass
 class _Undone:
+    member: Member
     actions: list[Literal["start", "stop"]]
     at: float
     reason: str
@@ -72,14 +73,14 @@ class Steady:
         self._ask(member, "stop")
 
     def look(self, member: Member) -> Seen:
-        """How a replica is; does first what is still to be done.
+        """How a replica is; does first what is still to be done, for others too: one may be given up.
 
         Raises:
             TandemError: see the class.
         """
-        undone = self._undone.get(member.index)
-        if undone is not None and self._clock() >= undone.at:
-            self._do(member, undone.actions)
+        for due in list(self._undone.values()):
+            if self._clock() >= due.at:
+                self._do(due.member, due.actions)
         undone = self._undone.get(member.index)
         if undone is None:
             try:
@@ -112,6 +113,6 @@ class Steady:
         if error.code not in PASSING and not self._begun:
             raise error
         logging.warning("Replica %d waits for the cluster: %s", member.index, error)
-        undone = _Undone(left, self._clock() + self._retry_seconds, str(error))
+        undone = _Undone(member, left, self._clock() + self._retry_seconds, str(error))
         self._undone[member.index] = undone
         return undone

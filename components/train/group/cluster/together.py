@@ -15,6 +15,7 @@ from components.train.group.cluster.observe import Seen, conditions_of
 from components.train.group.cluster.settings import Pods
 from components.train.group.cluster.view import View, attempt_of
 from components.train.group.launcher import Member
+from trainer.errors import TandemError
 from trainer.faults import point
 
 
@@ -35,6 +36,10 @@ class Together:
     A replica is stopped by letting its Job run no pods, and started again by letting it run them: the JobSet
     would make a Job that was removed anew. A Job that gave up is made anew too, and is kept from running
     until the replica is started again.
+
+    A pod that has not gone, of a node that is lost, is waited for: its Job replaces it no sooner, whoever
+    starts the replica again. What a Job may restart by itself is part of the JobSet and stays as it is, so a
+    replica that was also started again from here may fail that much more often than `restarts`.
 
     Args:
         api: the cluster.
@@ -92,6 +97,7 @@ class Together:
         """How a replica is."""
         if not self._created:
             self._create()
+        self._look_at_others(member)
         place = self._places.get(member.index)
         if place is None:
             return Seen("waiting", reason="not started")
@@ -108,6 +114,9 @@ class Together:
             now = Seen("waiting", blocked="api", reason="its Job is not there yet")
         else:
             now, place.missing_since = self._view.seen(job), None
+            if now.blocked == "going":
+                # Another attempt would be of the same Job, and wait for the same pod.
+                now = dataclasses.replace(now, blocked="api")
         return dataclasses.replace(now, restarts=place.crashes + now.restarts)
 
     def stop(self, member: Member) -> None:
@@ -115,7 +124,8 @@ class Together:
         place = self._places.get(member.index)
         if place is not None and not place.parked:
             self._park(place)
-            place.failure = Seen("failed", reason="it was stopped")
+            if place.failure is None:
+                place.failure = Seen("failed", reason="it was stopped")
 
     def names(self) -> list[tuple[str, str]]:
         """Kind and name of the object."""
@@ -139,16 +149,26 @@ class Together:
         # While one replaces another both may be there.
         return max(jobs, key=lambda job: str(job["metadata"].get("creationTimestamp"))) if jobs else None
 
+    def _look_at_others(self, member: Member) -> None:
+        """One that was given up is not asked for again, but its Job may be made anew."""
+        for place in self._places.values():
+            job = self._job(place) if place.member.index != member.index else None
+            if job is None or _uid(job) == place.uid:
+                continue
+            try:
+                self._renewed(place, job)
+            except TandemError as error:
+                logging.info("Replica %d may run although it failed: %s", place.member.index, error)
+
     def _renewed(self, place: _Place, job: Document) -> None:
         """The first Job of a replica, or one that took the place of a Job that gave up."""
-        before, place.uid = place.uid, _uid(job)
-        if not before or before == place.told_uid:
-            # Not before, or started again since; if not, the failure is still told, and the Job must not run.
-            if place.failure is not None:
-                self._park(place)
-            return
-        place.failure, place.told_uid = self._view.end(before), before
-        self._park(place)
+        if place.uid and place.uid != place.told_uid:
+            place.failure, place.told_uid = self._view.end(place.uid), place.uid
+        # Otherwise not before, or started again since; if not, the failure is still told.
+        if place.failure is not None:
+            self._park(place)
+        # Last, so that a Job that could not be kept from running is still new at the next look.
+        place.uid = _uid(job)
 
     def _missing(self, place: _Place) -> Seen | None:
         """Looks for the JobSet when a replica is without a Job for long."""
@@ -162,11 +182,11 @@ class Together:
         return None if found else Seen("failed", reason="its jobset was removed by another", final=True)
 
     def _park(self, place: _Place) -> None:
-        place.parked = True
         job = self._job(place)
         if job is not None:
             point("group.park", job["metadata"]["name"])
             self._api.park(job["metadata"]["name"], 0)
+        place.parked = True
 
     def _resume(self, place: _Place) -> None:
         job = self._job(place)

@@ -31,6 +31,8 @@ class Timing:
         retry_seconds: float. Before the cluster is asked again for what it did not do. Defaults to `5.0`.
         forgive_seconds: float. How long a watch may be refused, as when roles are made anew, before the
             group is ended. Defaults to `300.0`.
+        result_seconds: float. How long the result of a Job that is complete may not be seen: what a
+            node knows of a directory on a volume of several is up to a minute old. Defaults to `90.0`.
     """
 
     watch_seconds: int = 60
@@ -41,6 +43,7 @@ class Timing:
     log_seconds: float = 2.0
     retry_seconds: float = 5.0
     forgive_seconds: float = 300.0
+    result_seconds: float = 90.0
 
 
 @dataclasses.dataclass
@@ -55,12 +58,14 @@ class _Wait:
 class Waits:
     """Keeps since when each replica waits for what.
 
-    A queue may take any time: it says itself when it is the group's turn. So may an image on its way.
+    A queue may take any time: it says itself when it is the group's turn. Pods of an attempt before have a
+    limit of their own, see `Each`.
 
     Args:
         api: the cluster.
         view: what it shows.
-        start_seconds: float. How long a replica may wait for a node, a container or its quota.
+        start_seconds: float. How long a replica may wait for a node, an image on its way, a volume, a
+            container or its quota.
         timing: other limits.
         clock: monotonic seconds.
     """
@@ -101,7 +106,7 @@ class Waits:
         if reason != wait.told:
             wait.told = reason
             logging.info("Replica %d waits: %s", index, reason)
-        if blocked in ("", "queue"):
+        if blocked in ("queue", "before"):
             return reason, None
         longest = self._start_seconds
         if blocked in ("image", "going"):

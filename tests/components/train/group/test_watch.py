@@ -169,6 +169,66 @@ def test_one_that_had_finished_before_is_not_started(tmp_path: Path) -> None:
     assert list(world.starts) == [1]
 
 
+def test_the_others_lose_no_patience_while_they_wait_for_their_turn(tmp_path: Path) -> None:
+    def waits(age: float, run_dir: Path) -> State:
+        return State("waiting") if age < 500 else trains(40)(age - 500, run_dir)
+
+    def lags(age: float, run_dir: Path) -> State:
+        return State("waiting") if age < 500 else trains(60)(age - 500, run_dir)
+
+    world = World(tmp_path, [[], [waits], [lags]])
+    told = json.dumps({"steps": 7, "seconds": 100.0})
+    (tmp_path / "0" / "training.json").write_text(told)
+    endings = world.run(LaunchSpec(patience=0.5))
+    assert kinds(endings) == ["finished", "finished", "late"]
+    assert world.now == 550.0
+
+
+def test_time_in_a_queue_is_no_time_of_training(tmp_path: Path) -> None:
+    def after(seconds: float) -> Life:
+        return lambda age, run_dir: State("waiting") if age < 1000 else trains(seconds)(age - 1000, run_dir)
+
+    world = World(tmp_path, [[after(100)], [after(500)]])
+    assert kinds(world.run(LaunchSpec(patience=0.5))) == ["finished", "late"]
+    assert world.now == 1150.0
+
+
+@pytest.mark.parametrize("given_up", [State("failed", 2), State("failed", final=True)])
+@pytest.mark.parametrize("away", [False, True])
+def test_one_that_is_given_up_is_stopped_and_that_ends_no_group(
+    tmp_path: Path, given_up: State, away: bool
+) -> None:
+    world = World(tmp_path, [[trains(5, then=given_up)], [trains(20)]])
+
+    def stop(member: Member) -> None:
+        World.stop(world, member)
+        if away:
+            raise TandemError("GROUP-022", "No rights.")
+
+    world.stop = stop  # type: ignore[method-assign]
+    endings = world.run(LaunchSpec())
+    assert kinds(endings) == ["refused" if given_up.status else "lost", "finished"]
+    assert world.stops == [(0, 5.0)]
+
+
+def test_a_result_that_is_seen_late_is_a_result(tmp_path: Path) -> None:
+    def late(seconds: float) -> Life:
+        def life(age: float, run_dir: Path) -> State:
+            if age < 10:
+                return trains(10)(age, run_dir)
+            if age >= 10 + seconds:
+                (run_dir / "training.json").write_text(json.dumps({"steps": 100, "seconds": 10.0}))
+            return State("finished", 0, result_seconds=90.0)
+
+        return life
+
+    world = World(tmp_path, [[late(60)], [late(1e9), trains(5)]])
+    endings = world.run(LaunchSpec(patience=10.0))
+    assert kinds(endings) == ["finished", "finished"]
+    assert [ending.causes for ending in endings] == [[], ["no result"]]
+    assert world.starts == {0: [0.0], 1: [0.0, 101.0]}
+
+
 def test_what_a_run_before_told_is_shown_but_is_no_progress(tmp_path: Path) -> None:
     def starts(age: float, run_dir: Path) -> State:
         return RUNS if age < 5 else trains(20)(age - 5, run_dir)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import pytest
 
 from tests.trainer.codistillation.exchange.place import publish, reader, same, weights
 from trainer.codistillation.exchange import Exchange, Publication
+from trainer.codistillation.exchange.reader import Reader
 from trainer.errors import TandemError
 
 
@@ -109,6 +112,35 @@ def test_no_thread_survives_close(tmp_path: Path, published: bool) -> None:
         own.publish(10, weights(10))
 
 
+def test_weights_that_were_written_are_let_go(tmp_path: Path) -> None:
+    own, array = exchange(tmp_path, 0), np.zeros(1000, np.float32)
+    held = weakref.ref(array)
+    own.publish(5, {"a": array})
+    del array
+    until(lambda: own.statistics()["publications_written"] == 1)
+    until(lambda: gc.collect() is not None and held() is None)
+    own.close()
+
+
+def test_no_further_peer_is_looked_at_while_it_closes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, begun, free = [], threading.Event(), threading.Event()
+
+    def look(self: Reader) -> None:
+        looked.append(self._peer)
+        begun.set()
+        free.wait(30)
+
+    monkeypatch.setattr(Reader, "look", look)
+    own = exchange(tmp_path, 0, 9)
+    assert begun.wait(15)
+    own.close(0.0)
+    free.set()
+    own.close()
+    assert looked == [1]
+
+
 def test_a_process_that_never_closes_ends_all_the_same(tmp_path: Path) -> None:
     code = (
         "import sys; from trainer.codistillation.exchange import Exchange; "
@@ -136,6 +168,18 @@ def test_a_replaced_process_is_told_at_its_next_publication(tmp_path: Path) -> N
     with pytest.raises(TandemError, match="CODIST-002"):
         own.publish(20, weights(20))
     own.close()
+    assert same(reader(tmp_path).look(), weights(3))
+
+
+def test_a_process_that_was_replaced_before_its_last_publication_is_told_after_close(tmp_path: Path) -> None:
+    own = exchange(tmp_path, 0)
+    own.publish(5, weights(5))
+    until(lambda: own.statistics()["publications_written"] == 1)
+    publish(tmp_path, 3)
+    own.publish(10, weights(10), finished=True)
+    own.close()
+    assert own.error is not None
+    assert own.error.code == "CODIST-002"
     assert same(reader(tmp_path).look(), weights(3))
 
 

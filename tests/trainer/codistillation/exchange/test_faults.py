@@ -13,6 +13,8 @@ import pytest
 
 from tests.trainer.codistillation.exchange.place import publisher, reader, same, weights
 from trainer.codistillation.exchange import Exchange
+from trainer.codistillation.exchange.local import LocalStorage
+from trainer.errors import TandemError
 
 POINTS = (
     "storage.open *.part",
@@ -153,6 +155,48 @@ def test_a_slow_disk_does_not_hold_up_the_caller(tmp_path: Path, fault: Callable
     until(lambda: peer.statistics()["peers"].get("0", {}).get("step") == 19)
     assert same(peer.arrived()[-1], arrays[19])
     peer.close()
+
+
+def test_a_mount_that_hangs_from_the_start_holds_the_training_up_for_moments_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    free, create = threading.Event(), LocalStorage.create
+
+    def hang(self: LocalStorage, name: str, content: bytes) -> bool:
+        free.wait(30)
+        return create(self, name, content)
+
+    monkeypatch.setattr(LocalStorage, "create", hang)
+    started = time.monotonic()
+    exchange = Exchange(str(tmp_path), "g", 0, 2, begin_seconds=0.1)
+    exchange.publish(5, weights(5))
+    assert exchange.arrived() == []
+    assert time.monotonic() - started < 5
+    assert "has not answered for 0.1 s" in caplog.text
+    assert exchange.statistics()["attempt"] is None
+    free.set()
+    exchange.close()
+    assert same(reader(tmp_path).look(), weights(5))
+
+
+def test_a_place_of_another_group_that_answers_late_is_told_at_the_next_publication(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "group.json").write_text('{"group": "h"}')
+    free, read = threading.Event(), LocalStorage.read
+
+    def hang(self: LocalStorage, name: str) -> bytes | None:
+        free.wait(30)
+        return read(self, name)
+
+    monkeypatch.setattr(LocalStorage, "read", hang)
+    exchange = Exchange(str(tmp_path), "g", 0, 2, begin_seconds=0.0)
+    free.set()
+    until(lambda: exchange.error)
+    with pytest.raises(TandemError, match="CODIST-001"):
+        exchange.publish(5, weights(5))
+    exchange.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["group.json"]
 
 
 def test_a_disk_that_hangs_is_left_behind_by_close(

@@ -57,6 +57,23 @@ def test_a_claim_that_was_cut_off_is_made_anew(
     assert caplog.text.count("written again") == 4
 
 
+def test_a_claim_that_another_is_making_is_waited_for_though_it_is_not_seen_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, slept = LocalStorage(tmp_path), []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            (tmp_path / "group.json").write_text('{"group": "g"}')
+
+    monkeypatch.setattr("time.sleep", sleep)
+    monkeypatch.setattr(storage, "create", lambda *_: False)
+    with pytest.raises(TandemError, match="CODIST-001"):
+        claim(storage, "h")
+    assert slept == [0.1] * 3
+
+
 def test_without_hard_links_a_claim_excludes_others_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

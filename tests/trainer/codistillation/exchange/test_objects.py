@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import IO
 
 import pytest
 
@@ -82,6 +84,45 @@ def test_an_upload_that_fails_is_tried_again(
     replica.publish(25, weights(25))
     assert same(Reader(objects, "g", 0).look(), weights(25))
     assert len(list((tmp_path / "replica-0").iterdir())) == 4
+
+
+def test_a_bucket_is_asked_for_no_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects, opened = ObjectStorage("gs://bucket/path"), []
+
+    def forbidden(path: str) -> None:
+        raise AssertionError(path)
+
+    def file(path: str, mode: str) -> IO[bytes]:
+        opened.append(path)
+        return (tmp_path / "object").open(mode)
+
+    monkeypatch.setattr(objects, "_files", SimpleNamespace(makedirs=forbidden, GFile=file))
+    objects.write("replica-0/a", b"content")
+    assert opened == ["gs://bucket/path/replica-0/a"]
+    assert (tmp_path / "object").read_bytes() == b"content"
+
+
+def test_an_object_that_is_gone_is_told_by_the_list_and_not_by_what_is_remembered_of_it(
+    tmp_path: Path,
+) -> None:
+    replica = Publisher(ObjectStorage(str(tmp_path)), "g", 0)
+    replica.publish(5, weights(5))
+
+    class Remembers(ObjectStorage):
+        """Finds removed manifests by name, as a cache of attributes does."""
+
+        def size(self, name: str) -> int | None:
+            return 1 if name.endswith(".json") else super().size(name)
+
+        def read(self, name: str) -> bytes | None:
+            if name.endswith(".part") and replica.written.publications < 4:
+                for step in (10, 15, 20):
+                    replica.publish(step, weights(step))
+            return super().read(name)
+
+    peer = Reader(Remembers(str(tmp_path)), "g", 0)
+    assert same(peer.look(), weights(20))
+    assert peer.read.refused == 0
 
 
 def test_an_address_in_a_bucket_is_object_storage() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,38 @@ def test_a_restart_from_an_older_step_is_newer(tmp_path: Path) -> None:
     assert found is not None
     assert (found.attempt, found.step) == (2, 300)
     assert same(reader(tmp_path).look(), weights(300))
+
+
+@pytest.mark.parametrize(("before", "after"), [((250, 500), 250), ((250,), 500), ((250,), 250)])
+@pytest.mark.parametrize("seen", [False, True])
+def test_a_peer_whose_folder_was_emptied_is_heard_again(
+    tmp_path: Path, before: tuple[int, ...], after: int, seen: bool
+) -> None:
+    publish(tmp_path, 9)
+    publish(tmp_path, *before)
+    peer = reader(tmp_path)
+    assert same(peer.look(), weights(before[-1]))
+    shutil.rmtree(tmp_path / "replica-0")
+    if seen:
+        assert peer.look() is None
+    assert publish(tmp_path, after).attempt == 1
+    found = peer.look()
+    assert same(found, weights(after))
+    assert found is not None
+    assert (found.attempt, found.step) == (1, after)
+    assert peer.look() is None
+
+
+def test_a_folder_that_is_away_for_a_moment_brings_nothing_twice(tmp_path: Path) -> None:
+    publish(tmp_path, 5, 10)
+    peer = reader(tmp_path)
+    assert same(peer.look(), weights(10))
+    (tmp_path / "replica-0").rename(tmp_path / "aside")
+    assert peer.look() is None
+    (tmp_path / "aside").rename(tmp_path / "replica-0")
+    assert peer.look() is None
+    manifest(tmp_path, 10).unlink()
+    assert peer.look() is None
 
 
 def test_attempts_and_steps_are_numbers_not_texts(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.trainer.codistillation.exchange.place import publish, reader, same, weights
+from tests.trainer.codistillation.exchange.place import part, publish, publisher, reader, same, weights
 from trainer.codistillation.exchange.local import LocalStorage
 from trainer.codistillation.exchange.reader import Reader
 
@@ -60,6 +60,26 @@ def test_a_publication_that_is_collected_while_it_is_read_is_left_for_the_newest
     assert same(peer.look(), weights(25))
     assert peer.read.refused == 0
     assert caplog.text == ""
+
+
+def test_a_table_is_read_once_though_the_publication_with_it_is_replaced_meanwhile(tmp_path: Path) -> None:
+    table = part(tmp_path, {"table": weights(0, table=1)["table"]}).name
+    # Parts are read in the order of their names, and the table shall be first.
+    step = next(step for step in range(99) if part(tmp_path, weights(step)).name > table)
+    replica, read, following = publisher(tmp_path), [], iter((100, 101, 102))
+    replica.publish(step, weights(step, table=1))
+
+    def between(name: str) -> None:
+        read.append(name.rpartition("/")[2])
+        if name.endswith(".part") and read[-1] != table:
+            for later in following:
+                replica.publish(later, weights(later, table=1))
+
+    peer = Reader(Late(tmp_path, between), "g", 0)
+    assert same(peer.look(), weights(102, table=1))
+    assert read.count(table) == 1
+    assert (peer.read.parts, peer.read.unchanged, peer.read.refused) == (2, 1, 0)
+    assert peer._tried == {}
 
 
 def test_a_reader_that_is_always_too_late_gives_up_until_the_next_look(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tests.trainer.codistillation import by_hand
 from tests.trainer.codistillation.mail import Post
 from tests.trainer.loop.sequence.conftest import Train
 from tests.trainer.sequences import PLAN, SMALL, features
+from tests.trainer.sequences import own as own_plan
 from trainer.codistillation import membership
 from trainer.codistillation.peers import Peers
 from trainer.codistillation.teacher import Teacher
@@ -126,6 +127,23 @@ def test_the_second_task_is_not_taught() -> None:
         told, total = stepper.train(SequenceBatch(step, ARRAYS, 4, 20))
         assert len(told) == 0
         assert total[0] == pytest.approx((POSITIONS * losses).sum() / POSITIONS.sum(), rel=2e-4)
+
+
+def test_steps_of_the_second_task_are_not_counted_as_taught(
+    start: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = Post()
+    monkeypatch.setattr(membership, "Exchange", lambda *told: post.box(told[2]))
+    spec = CodistillationSpec(burn_in=0.0, ramp=0.0, exchange_every_steps=3)
+    second = AuxiliarySpec("language_model", 0.5, 0.25)
+    plan = dataclasses.replace(own_plan(auxiliary=second), epochs=1, codistillation=spec)
+    for index in (0, 1):
+        summary = start(plan, str(index), replica=ReplicaSpec(index, "group", "nowhere")).summary
+    steps, auxiliary = summary["steps"], Auxiliary(second, summary["steps_planned"])
+    taught = sum(not auxiliary.takes(step) for step in range(steps))
+    assert 0 < taught < steps
+    assert summary["codistillation"]["teaching_steps"] == taught
+    assert summary["codistillation"]["peers"]["0"]["teaching_steps"] == taught
 
 
 def test_replicas_of_shards_train_for_as_many_steps_and_teach(

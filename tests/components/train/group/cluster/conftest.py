@@ -22,6 +22,7 @@ FAST = Timing(
     watch_seconds=5,
     retry_seconds=0.1,
     forgive_seconds=0.3,
+    result_seconds=5.0,
     image_seconds=0.3,
     events_seconds=0.1,
     gone_seconds=0.6,

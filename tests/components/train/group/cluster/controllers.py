@@ -14,14 +14,15 @@ DISRUPTED = {"type": "DisruptionTarget", "status": "True", "reason": "Preemption
 class Controllers:
     """Reconciles after every change.
 
-    `hold` says what pods meet: nothing, or `node`, `image`, `container`, `quota`. With `linger` a pod that is
-    removed is there until `gone` is called.
+    `hold` says what pods meet: nothing, or `node`, `image`, `container`, `volume`, `quota`. With `linger` a
+    pod that is removed is there until `gone` is called. With `late` nobody looks after JobSets.
     """
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
         self.hold = ""
         self.linger = False
+        self.late = False
         self.logs: dict[str, list[tuple[str, str]]] = {}
         self._number = 0
         self._lock = threading.RLock()
@@ -94,7 +95,7 @@ class Controllers:
         with self.storage.changed:
             for job in list(self.storage.objects["jobs"].values()):
                 self._job(job)
-            for one in list(self.storage.objects["jobsets"].values()):
+            for one in [] if self.late else list(self.storage.objects["jobsets"].values()):
                 self._jobset(one)
 
     def _jobset(self, document: Document) -> None:
@@ -212,6 +213,8 @@ class Controllers:
         if self.hold in ("image", "container"):
             reason = "ImagePullBackOff" if self.hold == "image" else "CreateContainerConfigError"
             return {"phase": "Pending"} | container({"waiting": {"reason": reason, "message": "not there"}})
+        if self.hold == "volume":
+            return {"phase": "Pending"} | container({"waiting": {"reason": "ContainerCreating"}})
         return {"phase": "Running"} | container({"running": {}})
 
     def _go(self, pod: Document) -> None:

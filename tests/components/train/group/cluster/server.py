@@ -50,7 +50,8 @@ class Cluster:
     """One API server.
 
     `faults` holds pairs of `verb resource` and an action for the next such requests: an answer, `disconnect`
-    (before anything is done), `lost` (after it was done), or seconds to be slow.
+    (before anything is done), `lost` (after it was done), `cut` or `garbled` (a list breaks off, or is none),
+    or seconds to be slow.
     """
 
     def __init__(self) -> None:
@@ -193,7 +194,7 @@ def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
                     )
                     told = {"resourceVersion": str(cluster.storage.version)}
                     listed = text({"kind": f"{KINDS[kind]}List", "metadata": told, "items": found})
-                self._answer(200, listed.decode())
+                self._answer(200, "{" if action == "garbled" else listed.decode(), action == "cut")
             else:
                 answer = cluster.write(verb, kind, name, options, body)
                 if action == "lost":
@@ -207,7 +208,7 @@ def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
 
-        def _answer(self, code: int, value: Any) -> None:
+        def _answer(self, code: int, value: Any, cut: bool = False) -> None:
             data = text(value)
             with contextlib.suppress(ConnectionError):
                 self.send_response(code)
@@ -216,7 +217,9 @@ def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
                 )
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
-                self.wfile.write(data)
+                self.wfile.write(data[: len(data) // 2] if cut else data)
+                if cut:
+                    self._hang_up()
 
         def _begin(self) -> None:
             self.send_response(200)

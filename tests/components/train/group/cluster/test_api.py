@@ -124,6 +124,24 @@ def test_what_passes_is_tried_again(cluster, launch, members, request_, action):
     assert cluster.storage.objects["jobs"] == {}
 
 
+@pytest.mark.parametrize("action", ["cut", "garbled"])
+@pytest.mark.parametrize("request_", ["list jobs", "list pods", "list jobsets"])
+def test_a_list_that_breaks_off_is_asked_for_again(cluster, launch, members, request_, action):
+    cluster.faults = [(request_, action)] * 2
+    launcher = launch()
+    for member in members:
+        comes(launcher, member, "running")
+    cluster.faults = [("list jobsets", action)] * 9
+    launcher.close()
+    assert cluster.storage.objects["jobs"] == {}
+
+
+@pytest.mark.parametrize("action", ["cut", "garbled"])
+def test_lists_that_always_break_off_are_told(cluster, launch, action):
+    cluster.faults = [("list pods", action)] * 9
+    assert "readyz" in fails("GROUP-027", launch).hint
+
+
 def test_a_server_that_stays_away_is_told(cluster, launch):
     cluster.faults = [("list pods", "disconnect")] * 9
     assert "readyz" in fails("GROUP-027", launch).hint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import threading
 import time
 
@@ -18,8 +19,8 @@ STEPS = 6
 class Trainers(threading.Thread):
     """Stands for what runs in the pods: writes progress and result as a training does, or goes wrong.
 
-    `plans` holds for each replica what its pods do, one after another: `whole`, `hang`, `preempt`, or the
-    exit status that they end with.
+    `plans` holds for each replica what its pods do, one after another: `whole`, `unseen` (whose result comes
+    late), `hang`, `preempt`, or the exit status that they end with.
     """
 
     def __init__(self, cluster, members, plans):
@@ -50,6 +51,11 @@ class Trainers(threading.Thread):
             self.controllers.preempt(pod)
         elif plan == "whole":
             (member_dir / "training.json").write_text(json.dumps({"seconds": 0.5}))
+            self.controllers.end(pod, 0)
+        elif plan == "unseen":
+            threading.Timer(
+                1.5, (member_dir / "training.json").write_text, (json.dumps({"seconds": 0.5}),)
+            ).start()
             self.controllers.end(pod, 0)
         elif isinstance(plan, int):
             self.controllers.say(pod, f"TRAIN-{100 + plan}: it went wrong")
@@ -96,7 +102,16 @@ def test_one_that_crashes_for_ever_is_given_up_and_one_that_is_refused_is_not_tr
     assert endings[1].standing.restarts == 1
     assert endings[2].standing.restarts == 0
     assert "TRAIN-101: it went wrong" in endings[1].causes[-1]
-    assert "exit status 2" in endings[2].causes[-1]
+    # The pod may be gone before it is looked at, the Job's own words stay.
+    assert re.search("exit status 2|PodFailurePolicy", endings[2].causes[-1])
+    assert "TRAIN-102: it went wrong" in endings[2].causes[-1]
+
+
+def test_a_result_that_the_volume_shows_late_is_waited_for(end):
+    endings = end(["unseen"], ["unseen"], ["unseen"])
+    assert [(one.standing.kind, one.standing.restarts, one.causes) for one in endings] == [
+        ("finished", 0, [])
+    ] * 3
 
 
 def test_one_that_is_late_is_stopped_when_patience_has_run_out(end):

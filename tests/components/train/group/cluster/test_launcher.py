@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 
 from tests.components.train.group.cluster.conftest import comes, until
@@ -151,7 +154,7 @@ def test_an_answer_that_was_lost_makes_no_second_object(cluster, layout, launch,
 
 def test_crashes_before_a_stop_count_and_leave_fewer_restarts(cluster, launch, members):
     cluster.installed = False
-    launcher = launch(restarts=2)
+    launcher = launch(restarts=3)
     comes(launcher, members[0], "running")
     cluster.controllers.end(cluster.controllers.pods(0)[0], 1)
     until(lambda: launcher.state(members[0]).restarts == 1)
@@ -159,7 +162,92 @@ def test_crashes_before_a_stop_count_and_leave_fewer_restarts(cluster, launch, m
     launcher.start(members[0])
     assert comes(launcher, members[0], "running").restarts == 1
     (job,) = [one for name, one in cluster.storage.objects["jobs"].items() if "-r0-" in name]
+    # Of three one was the crash, and one is this start.
     assert job["spec"]["backoffLimit"] == 1
+    for left in (0, 0):
+        launcher.stop(members[0])
+        launcher.start(members[0])
+        comes(launcher, members[0], "running")
+        (job,) = [one for name, one in cluster.storage.objects["jobs"].items() if "-r0-" in name]
+        assert job["spec"]["backoffLimit"] == left
+
+
+def test_starts_after_one_was_taken_over_count_too(cluster, launch, members):
+    cluster.installed = False
+    comes(launch(), members[0], "running")
+    launcher = launch(restarts=2)
+    comes(launcher, members[0], "running")
+    launcher.stop(members[0])
+    launcher.start(members[0])
+    comes(launcher, members[0], "running")
+    (job,) = [one for name, one in cluster.storage.objects["jobs"].items() if "-r0-" in name]
+    assert job["spec"]["backoffLimit"] == 1
+
+
+def test_of_one_that_was_given_up_nothing_runs_although_its_job_is_made_anew(cluster, launch, members):
+    cluster.storage.gate = True
+    launcher = launch(restarts=0)
+    for member in members:
+        comes(launcher, member, "running")
+    cluster.controllers.late = True
+    cluster.controllers.end(cluster.controllers.pods(0)[0], 1)
+    assert comes(launcher, members[0], "failed").status == 1
+    (before,) = [one["metadata"]["uid"] for one in launcher._view.jobs(0)]
+    launcher.stop(members[0])
+    cluster.controllers.late = False
+    cluster.controllers.reconcile()
+    until(lambda: [one["metadata"]["uid"] for one in launcher._view.jobs(0)] not in ([before], []))
+    until(lambda: launcher.state(members[1]).kind == "running" and not cluster.controllers.pods(0))
+    assert len(cluster.controllers.pods()) == 2
+
+
+@pytest.mark.usefixtures("layout")
+def test_one_that_waited_in_vain_leaves_its_place_when_it_is_stopped(cluster, launch, members):
+    cluster.controllers.hold = "node"
+    launcher = launch()
+    assert comes(launcher, members[0], "failed").final
+    launcher.stop(members[0])
+    assert until(lambda: not cluster.controllers.pods(0))
+    assert len(cluster.controllers.pods()) == 2
+
+
+@pytest.mark.usefixtures("layout")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_the_group_is_removed_waits_until_it_is(
+    cluster, launch, members, monkeypatch, number
+):
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    launcher = launch()
+    for member in members:
+        comes(launcher, member, "running")
+    delete = launcher._api.delete
+
+    def interrupted(kind, name):
+        os.kill(os.getpid(), number)
+        return delete(kind, name)
+
+    monkeypatch.setattr(launcher._api, "delete", interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            launcher.close()
+        assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert cluster.storage.objects["jobs"] == cluster.storage.objects["jobsets"] == {}
+
+
+def test_what_still_trains_is_removed_before_logs_are_waited_for(cluster, launch, members, monkeypatch):
+    launcher = launch(kind="jobs")
+    for member in members:
+        comes(launcher, member, "running")
+    left = []
+    monkeypatch.setattr(launcher._logs, "close", lambda _: left.extend(cluster.storage.objects["jobs"]))
+    monkeypatch.setattr(launcher._logs, "copies", lambda pod: "-r2-" in pod)
+    cluster.controllers.end(cluster.controllers.pods(2)[0], 0)
+    comes(launcher, members[2], "finished")
+    launcher.close()
+    assert ["-r2-" in name for name in left] == [True]
+    assert cluster.storage.objects["jobs"] == {}
 
 
 def test_an_object_whose_creation_was_not_answered_is_removed_too(cluster, launch, members):

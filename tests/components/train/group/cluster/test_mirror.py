@@ -90,6 +90,32 @@ def test_while_the_server_is_away_the_last_known_stands(cluster, mirror):
     assert seen(mirror) == {"a": 1}
 
 
+@pytest.mark.parametrize("action", ["cut", "garbled"])
+def test_a_list_that_breaks_off_does_not_end_it(cluster, mirror, action):
+    cluster.faults = [("watch pods", BUSY), *[("list pods", action)] * 7]
+    until(lambda: cluster.faults == [])
+    put(cluster, "a", 5)
+    until(lambda: seen(mirror) == {"a": 5})
+
+
+def test_nothing_that_is_unforeseen_ends_it(cluster, api):
+    broken = [RuntimeError("no"), OSError("no")]
+
+    def note(_):
+        if broken and len(cluster.asked("watch pods")):
+            raise broken.pop()
+
+    mirror = Mirror(api, "pods", "tandem/group=one", watch_seconds=1, note=note)
+    until(lambda: cluster.asked("watch pods"))
+    for value in (1, 2, 3):
+        put(cluster, "a", value)
+        until(lambda: seen(mirror) == {"a": value})  # noqa: B023
+    until(lambda: not broken)
+    put(cluster, "a", 4)
+    until(lambda: seen(mirror) == {"a": 4})
+    mirror.close()
+
+
 def test_rights_that_are_away_for_a_moment_are_forgiven(cluster, mirror):
     until(lambda: len(cluster.asked("watch pods")) >= 2)
     cluster.faults = [("watch pods", FORBIDDEN), ("list pods", FORBIDDEN)]

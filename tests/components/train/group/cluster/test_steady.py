@@ -46,6 +46,40 @@ def test_a_stop_that_cannot_be_made_now_is_made_before_the_next_start(cluster, r
     assert len(cluster.controllers.pods(0)) == 1
 
 
+def test_a_stop_in_one_jobset_that_cannot_be_made_now_is_made_later(cluster, launch, members):
+    cluster.storage.gate = True
+    launcher = launch()
+    for member in members:
+        comes(launcher, member, "running")
+    (before,) = cluster.controllers.pods(0)
+    cluster.faults = [("patch jobs", "disconnect")] * 7
+    launcher.stop(members[0])
+    assert cluster.controllers.pods(0) == [before]
+    assert comes(launcher, members[0], "failed").reason == "it was stopped"
+    assert cluster.controllers.pods(0) == []
+    launcher.start(members[0])
+    comes(launcher, members[0], "running")
+
+
+def test_a_job_that_is_made_anew_while_the_server_is_away_is_kept_from_running(cluster, launch, members):
+    cluster.storage.gate = True
+    launcher = launch(restarts=0)
+    for member in members:
+        comes(launcher, member, "running")
+    cluster.faults = [("patch jobs", "disconnect")] * 7
+    cluster.controllers.end(cluster.controllers.pods(0)[0], 1)
+    assert comes(launcher, members[0], "failed").status == 1
+    until(lambda: launcher.state(members[0]).kind == "failed" and not cluster.controllers.pods(0))
+    assert cluster.faults == []
+
+
+def test_a_stop_of_one_that_nobody_looks_at_any_more_is_made_too(cluster, running, members):
+    cluster.faults = [("delete jobs", "disconnect")] * 7
+    running.stop(members[0])
+    assert len(cluster.controllers.pods(0)) == 1
+    until(lambda: running.state(members[1]).kind == "running" and not cluster.controllers.pods(0))
+
+
 def test_what_the_cluster_never_does_fails_that_replica_alone(cluster, running, members):
     (pod,) = cluster.controllers.pods(0)
     cluster.controllers.end(pod, 2)

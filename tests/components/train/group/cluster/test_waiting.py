@@ -16,6 +16,7 @@ from tests.components.train.group.cluster.conftest import comes, until
         ("image", "GROUP-025", "ImagePullBackOff"),
         ("container", "GROUP-032", "CreateContainerConfigError"),
         ("quota", "GROUP-033", "exceeded quota: small"),
+        ("volume", "GROUP-032", "made ready"),
     ],
 )
 def test_what_holds_pods_up_is_told_at_once_and_fails_in_the_end(cluster, launch, members, hold, code, words):
@@ -99,6 +100,35 @@ def test_a_node_that_never_answers_holds_nobody_up_for_ever(cluster, launch, mem
     launcher.start(members[0])
     comes(launcher, members[0], "running")
     assert len([pod for pod in cluster.storage.objects["pods"] if "-r0-" in pod]) == 2
+
+
+def test_in_one_jobset_a_lost_node_is_waited_for_and_costs_nothing(cluster, launch, members):
+    cluster.storage.gate = True
+    launcher = launch(restarts=0, start_seconds=30.0)
+    comes(launcher, members[0], "running")
+    cluster.controllers.linger = True
+    (lost,) = cluster.controllers.pods(0)
+    with cluster.storage.changed:
+        cluster.controllers._go(cluster.storage.objects["pods"][lost])
+    state = comes(launcher, members[0], "waiting")
+    assert f"{lost} has not gone" in state.reason
+    end = time.monotonic() + 1.0
+    while time.monotonic() < end:
+        assert launcher.state(members[0]).kind == "waiting"
+    cluster.controllers.gone(lost)
+    assert comes(launcher, members[0], "running").restarts == 0
+
+
+def test_pods_of_the_attempt_before_are_no_reason_to_give_one_up(cluster, launch, members):
+    cluster.installed = False
+    launcher = launch(start_seconds=0.1)
+    comes(launcher, members[0], "running")
+    cluster.controllers.linger = True
+    launcher.stop(members[0])
+    launcher.start(members[0])
+    assert "still going" in launcher.state(members[0]).reason
+    until(lambda: launcher.state(members[0]).kind != "waiting")
+    assert launcher.state(members[0]).kind == "running"
 
 
 def test_a_lost_node_whose_pod_never_goes_costs_one_attempt(cluster, launch, members):
