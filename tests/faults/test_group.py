@@ -24,7 +24,7 @@ from tests.trainer import transformed
 from trainer.errors import TandemError
 from trainer.export import digest
 from trainer.loop import RunSpec
-from trainer.spec import CodistillationSpec, LaunchSpec, TrainSpec
+from trainer.spec import CodistillationSpec, EarlyStoppingSpec, LaunchSpec, TrainSpec
 
 EPOCHS, STEPS = 150, 1350
 # Long enough for a test to see a training go on, however fast the machine is: 50 ms at each evaluation.
@@ -51,6 +51,8 @@ def spec(place: transformed.Place, tmp_path: Path) -> Callable[..., RunSpec]:
                 epochs=float(EPOCHS),
                 evaluations_per_epoch=1,
                 checkpoint_every_steps=100,
+                # What teaches when is a matter of time, and so is when the loss no longer falls.
+                early_stopping=EarlyStoppingSpec(enabled=False),
                 codistillation=group,
             ),
             train_files=(str(place.transformed),),
