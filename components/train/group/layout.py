@@ -20,10 +20,10 @@ class Layout:
         directory: shared directory, a path or an address `gs://`; None for none.
 
     Example:
-        >>> layout = Layout(Path("/root/checkpoints/flights/12ab"), "gs://bucket/groups")
+        >>> layout = Layout(Path("/data/checkpoints/flights/12ab"), "gs://bucket/groups")
         >>> layout.exchange, layout.replica(1)
-        ('gs://bucket/groups/12ab/exchange', PosixPath('/root/checkpoints/flights/12ab/replica-1'))
-        >>> Layout(Path("/root/checkpoints/flights/12ab"), "/shared").exchange
+        ('gs://bucket/groups/12ab/exchange', PosixPath('/data/checkpoints/flights/12ab/replica-1'))
+        >>> Layout(Path("/data/checkpoints/flights/12ab"), "/shared").exchange
         '/shared/12ab/exchange'
     """
 
