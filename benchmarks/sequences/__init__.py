@@ -5,7 +5,8 @@
 Rows are those of the pronunciation example, divided by word, through the pipeline's ingest and transform. In
 training every trainer takes the same batches in turns, each a process of its own with the cores named in the
 table. In decoding the project's beam search stands beside the same search that keeps no keys, values or
-states and runs the decoder over the whole prefix at each step. In export the SavedModel answers words in a
+states and runs the decoder over the whole prefix at each step, and beside one that runs the encoder anew as
+well. In export the SavedModel answers words in a
 process of its own.
 """
 

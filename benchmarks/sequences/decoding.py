@@ -21,6 +21,7 @@ from trainer.spec import DecodingSpec
 STEPS = 600
 """Of a training that is short and long enough for hypotheses of the length of pronunciations."""
 WORDS, BATCH = 1024, 128
+CACHED, UNCACHED, WHOLE = "cached", "decoder anew", "model anew"
 SPEC = DecodingSpec(beam=8, n_best=4)
 
 Ids = NDArray[np.int32]
@@ -53,6 +54,17 @@ class Uncached:
         return tf.reshape(logits, (shape[0], shape[1], logits.shape[-1])), cache, None
 
 
+class Whole(Uncached):
+    """The same without the encoder's outcome: every step runs the whole model, as short examples of search do.
+
+    What it takes for the memory are the ids of the sources, `(batch, units)`.
+    """
+
+    def step(self, memory: Any, cache: Any, ids: Any, position: Any) -> tuple[Any, Any, None]:
+        """Encodes, then decodes all units so far."""
+        return super().step(self._model.encode(memory), cache, ids, position)
+
+
 def limited(threads: int) -> None:
     """Leaves this process so many cores and threads."""
     use_cores(threads)
@@ -71,16 +83,20 @@ def trained(rows: Rows, size: str, kind: str, steps: int = STEPS) -> SequenceMod
 
 
 def searches(model: SequenceModel, max_steps: int) -> dict[str, Search]:
-    """Both searches, compiled."""
+    """The searches by name, compiled."""
 
-    def compiled(stepping: Any) -> Search:
+    def compiled(stepping: Any, begun: Callable[[Any], Any] = model.encode) -> Search:
         def search(ids: Any) -> Hypotheses:
-            return beam_search(stepping, model.encode(ids), tf.shape(ids)[0], SPEC, max_steps)
+            return beam_search(stepping, begun(ids), tf.shape(ids)[0], SPEC, max_steps)
 
         traced: Search = tf.function(search, input_signature=[tf.TensorSpec([None, None], tf.int32)])
         return traced
 
-    return {"cached": compiled(model), "uncached": compiled(Uncached(model))}
+    return {
+        CACHED: compiled(model),
+        UNCACHED: compiled(Uncached(model)),
+        WHOLE: compiled(Whole(model), tf.identity),
+    }
 
 
 def padded(sources: list[Ids], size: int = BATCH) -> list[Ids]:
@@ -93,7 +109,7 @@ def padded(sources: list[Ids], size: int = BATCH) -> list[Ids]:
 
 
 def measured(rows: Rows, size: str, kind: str, rounds: int, threads: int) -> dict[str, Any]:
-    """Both searches in turns: seconds of each round by name, how many words, and what differs.
+    """The searches in turns: seconds of each round by name, how many words, and what differs.
 
     Returns:
         `seconds` by name, `words`, `different` (words whose best hypotheses differ in a unit), and the
@@ -111,7 +127,9 @@ def measured(rows: Rows, size: str, kind: str, rounds: int, threads: int) -> dic
             answers[name] = [search(batch) for batch in batches]
             answers[name][-1].scores.numpy()
             taken.setdefault(name, []).append(time.perf_counter() - started)
-    pairs = list(zip(answers["cached"], answers["uncached"], strict=True))
+    pairs = [
+        pair for name in (UNCACHED, WHOLE) for pair in zip(answers[CACHED], answers[name], strict=True)
+    ]
     different = sum(
         int(tf.math.count_nonzero(tf.reduce_any(one.ids[:, 0] != other.ids[:, 0], -1)))
         for one, other in pairs

@@ -32,7 +32,7 @@ from trainer.spec import (
 )
 
 STEPS = 1_000_000  # of the schedule: no rate may reach 0 while there are turns
-PLAN = SequenceTrainSpec(learning_rate=RATE, schedule="constant", warm_up=0.001, clip_norm=CLIP)
+PLAN = SequenceTrainSpec(learning_rate=RATE, schedule="constant", warm_up=0.0, clip_norm=CLIP)
 
 
 def layers(size: str, kind: str) -> SequenceModelSpec:
