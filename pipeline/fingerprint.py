@@ -27,6 +27,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "transform": ("transforms",),
     "train": (
         *_SHARED,
+        "components/cluster.py",
         "components/train",
         "components/push/__init__.py",
         "components/push/manifest.py",

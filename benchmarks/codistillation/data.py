@@ -103,7 +103,7 @@ def prepare(config: Path, root: Path, overrides: Sequence[str]) -> Data:
     # Before anything loads TensorFlow.
     kernels.use_default()
     kernels.use(told)
-    from pipeline.churn.experiment import LAST_STEP
+    from pipeline.comparison import LAST_STEP
     from pipeline.graph import build
     from pipeline.local import logs
     from pipeline.local.runner import Outcome, run_graph

@@ -43,8 +43,11 @@ class Uncached:
         del memory
         return tf.zeros((batch, hypotheses, max_steps), tf.int32)
 
-    def step(self, memory: Any, cache: Any, ids: Any, position: Any) -> tuple[Any, Any, None]:
+    def step(
+        self, memory: Any, cache: Any, ids: Any, position: Any, rows: Any = None
+    ) -> tuple[Any, Any, None]:
         """Runs the decoder over all units so far; the logits of the last, and no attention."""
+        del rows
         here = tf.range(tf.shape(cache)[2]) == position
         cache = tf.where(here, ids[..., None], cache)
         shape = tf.shape(ids)
@@ -55,14 +58,16 @@ class Uncached:
 
 
 class Whole(Uncached):
-    """The same without the encoder's outcome: every step runs the whole model, as short examples of search do.
+    """The same without the encoder's outcome: every step runs the whole model, as plain examples do.
 
     What it takes for the memory are the ids of the sources, `(batch, units)`.
     """
 
-    def step(self, memory: Any, cache: Any, ids: Any, position: Any) -> tuple[Any, Any, None]:
+    def step(
+        self, memory: Any, cache: Any, ids: Any, position: Any, rows: Any = None
+    ) -> tuple[Any, Any, None]:
         """Encodes, then decodes all units so far."""
-        return super().step(self._model.encode(memory), cache, ids, position)
+        return super().step(self._model.encode(memory), cache, ids, position, rows)
 
 
 def limited(threads: int) -> None:
@@ -127,9 +132,7 @@ def measured(rows: Rows, size: str, kind: str, rounds: int, threads: int) -> dic
             answers[name] = [search(batch) for batch in batches]
             answers[name][-1].scores.numpy()
             taken.setdefault(name, []).append(time.perf_counter() - started)
-    pairs = [
-        pair for name in (UNCACHED, WHOLE) for pair in zip(answers[CACHED], answers[name], strict=True)
-    ]
+    pairs = [pair for name in (UNCACHED, WHOLE) for pair in zip(answers[CACHED], answers[name], strict=True)]
     different = sum(
         int(tf.math.count_nonzero(tf.reduce_any(one.ids[:, 0] != other.ids[:, 0], -1)))
         for one, other in pairs

@@ -160,7 +160,8 @@ def decoding(rows: Rows, rounds: int, threads: int) -> list[Figure]:
     """Words per second at beam 8 with and without a cache."""
     from benchmarks.sequences.decoding import BATCH, CACHED, SPEC, UNCACHED, WHOLE, measured
 
-    print(f"\nbeam {SPEC.beam}, batches of {BATCH} words, {threads} thread{'s' if threads > 1 else ''}; words/s")
+    shown = f"{threads} thread{'s' if threads > 1 else ''}"
+    print(f"\nbeam {SPEC.beam}, batches of {BATCH} words, {shown}; words/s")
     heads = "".join(f"{name:>14} {'times':>6}" for name in (UNCACHED, WHOLE))
     print(f"{'':<14} {'words':>6} {CACHED:>8}{heads} {'different':>10}")
     figures = []

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from absl import logging
-
+from components import cluster
+from components.cluster import FIELD_MANAGER, TIMEOUT_SECONDS, call, short, status
 from components.serve import manifest
 from components.serve.manifest import GROUP, PLURAL, VERSION, Document
 from trainer.errors import TandemError
-
-FIELD_MANAGER = "tandem"
-_ATTEMPTS = 4
-_TIMEOUT_SECONDS = (10, 30)
-_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_PASSING = {429, 500, 502, 503, 504}
 
 
 class Services:
@@ -85,44 +75,24 @@ class Services:
         )
 
     def _call(self, verb: str, name: str, function: Callable[..., Any], *last: Any, **options: Any) -> Any:
-        import urllib3
-        from kubernetes.client.exceptions import ApiException
+        def asked() -> Any:
+            where = (GROUP, VERSION, self.namespace, PLURAL)
+            return function(*where, *last, _request_timeout=TIMEOUT_SECONDS, **options)
 
-        for attempt in range(_ATTEMPTS):
-            left = _ATTEMPTS - attempt - 1
-            try:
-                return function(
-                    GROUP,
-                    VERSION,
-                    self.namespace,
-                    PLURAL,
-                    *last,
-                    _request_timeout=_TIMEOUT_SECONDS,
-                    **options,
-                )
-            except ApiException as error:
-                if error.status not in _PASSING or not left:
-                    return self._refused(verb, name, error)
-                received: Exception = error
-            except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-                if not left:
-                    raise _unreachable(error) from error
-                received = error
-            logging.warning(
-                "The Kubernetes API did not %s %s: %s. Trying again.", verb, name, _short(received)
-            )
-            self._pause(0.5 * 2**attempt)
-        raise AssertionError
+        def refused(error: Any) -> None:
+            return self._refused(verb, name, error)
+
+        return call(asked, f"{verb} {name}", refused, _unreachable, self._pause)
 
     def _refused(self, verb: str, name: str, error: Any) -> None:
         """None for what the caller decides on: not there, or there already, or changed meanwhile."""
-        told = _status(error)
+        told = status(error)
         about = told.get("details") or {}
         if error.status == 404 and about.get("name") == name and verb != "create":
             return
         if error.status == 409:
             return
-        raise _explained(verb, self.namespace, error, told.get("message") or _short(error)) from error
+        raise _explained(verb, self.namespace, error, told.get("message") or short(error)) from error
 
 
 def connect(namespace: str | None = None) -> Services:
@@ -134,40 +104,10 @@ def connect(namespace: str | None = None) -> Services:
     Raises:
         TandemError: `SERVE-020` if there is no cluster or no namespace.
     """
-    from kubernetes import client, config
+    from kubernetes import client
 
-    configuration = client.Configuration()
-    here = ""
-    try:
-        if os.environ.get("KUBERNETES_SERVICE_HOST"):
-            config.load_incluster_config(client_configuration=configuration)
-            here = _NAMESPACE_FILE.read_text().strip() if _NAMESPACE_FILE.is_file() else ""
-        else:
-            config.load_kube_config(client_configuration=configuration)
-            _, active = config.list_kube_config_contexts()
-            here = active["context"].get("namespace") or "default"
-    except (config.ConfigException, OSError, TypeError) as error:
-        raise _no_cluster(str(error)) from error
-    if not namespace and not here:
-        raise _no_cluster("no namespace")
-    # Retries are made here, where they are told and limited.
-    configuration.retries = False
-    api = client.CustomObjectsApi(client.ApiClient(configuration))
-    return Services(api, namespace or here)
-
-
-def _status(error: Any) -> dict[str, Any]:
-    """The object `Status` of an answer; empty if it is something else, as for a path that is not served."""
-    try:
-        told = json.loads(error.body)
-    except (TypeError, ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) and told.get("kind") == "Status" else {}
-
-
-def _short(error: Exception) -> str:
-    status = getattr(error, "status", None)
-    return f"{status} {getattr(error, 'reason', '')}" if status else f"{type(error).__name__}: {error}"[:300]
+    opened, here = cluster.connect(namespace, _no_cluster)
+    return Services(client.CustomObjectsApi(opened), here)
 
 
 def _explained(verb: str, namespace: str, error: Any, message: str) -> TandemError:
@@ -203,7 +143,7 @@ def _explained(verb: str, namespace: str, error: Any, message: str) -> TandemErr
 def _unreachable(error: Exception) -> TandemError:
     return TandemError(
         "SERVE-023",
-        f"Expected the Kubernetes API to answer. Received: {_short(error)}",
+        f"Expected the Kubernetes API to answer. Received: {short(error)}",
         "Check the network policy of the step and `kubectl get --raw /readyz`, then run the step again.",
     )
 

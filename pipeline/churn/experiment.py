@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from absl import logging
 
 from components.adapter import split_files
 from components.train.group.settings import Settings, launched_with
@@ -16,24 +13,14 @@ from components.train.progress import shown_by
 from pipeline import plan
 from pipeline.churn.evaluation import Answers, Evaluation, Sequences, Tables
 from pipeline.churn.laboratory import CODISTILLED, ENSEMBLE, KINDS, SINGLE, Laboratory, Trial
+from pipeline.comparison import Found, Note, Prepared, compare
 from pipeline.config import Config
-from pipeline.graph import build
-from pipeline.local import logs
-from pipeline.local.failures import as_tandem_error
-from pipeline.local.runner import Outcome, run_graph
 from pipeline.local.watcher import Watcher
 from pipeline.report import churn_page
 from pipeline.root import Root
-from pipeline.runs.lock import exclusive
-from pipeline.runs.store import Run, now
 from trainer.churn import measure, pairs
 from trainer.errors import TandemError
 from trainer.spec import LaunchSpec, SequenceFeatureSpec
-from trainer.storage import write_json
-
-LAST_STEP = "transform"
-RESULTS, REPORT = "results.json", "report.html"
-Note = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,24 +48,6 @@ class Experiment:
             )
 
 
-@dataclasses.dataclass(frozen=True)
-class Found:
-    """What an experiment found.
-
-    Args:
-        directory: with results, report, logs and trials.
-        results: content of `results.json`.
-    """
-
-    directory: Path
-    results: dict[str, Any]
-
-    @property
-    def report_path(self) -> Path:
-        """The report."""
-        return self.directory / REPORT
-
-
 def execute(
     config: Config,
     config_directory: Path,
@@ -90,9 +59,6 @@ def execute(
 ) -> Found:
     """Trains again and again on the same data, compares the predictions, and writes results and a report.
 
-    The data is ingested and transformed by the steps of the pipeline, from their cache where they ran before.
-    Nothing is evaluated by the gate, and nothing is pushed.
-
     Args:
         config: the configuration; without `train.codistillation` its defaults count for the groups.
         config_directory: directory that relative paths in it refer to.
@@ -103,36 +69,24 @@ def execute(
         verbose: also log to the terminal. Defaults to `False`.
 
     Raises:
-        TandemError: `RUN-004` if a run works on this root, `CHURN-001`, `CHURN-002` an eval split without
-            rows, those of the steps and of trainings.
+        TandemError: `CHURN-001`, `CHURN-002` an eval split without rows, those of trainings and of
+            `pipeline.comparison.compare`.
     """
     experiment.check()
-    with exclusive(root.lock, f"churn of {config.name}"):
-        run = Run(root.path / "churn" / config.name)
-        outcome = Outcome()
-        with logs.to_file(run.log_path("prepare"), verbose):
-            graph = build(config, config_directory, root)
-        run_graph(graph, root, run, 1, watcher, outcome, verbose, last=LAST_STEP)
-        if outcome.error is not None:
-            raise outcome.error
-        with logs.to_file(run.log_path("trials"), verbose):
-            try:
-                kept, fingerprint = run.directory / "trials", graph.fingerprints["train"]
-                laboratory = Laboratory(config, outcome.outputs, kept, fingerprint)
-                evaluation = evaluation_of(config, laboratory.features, outcome.outputs["ingest"]["examples"])
-                # All replicas run on this machine: nothing needs to lie where others see it.
-                launch = LaunchSpec.from_json({**(plan.launch(config) or {}), "directory": None})
-                settings = Settings(launch, run.log_path("trials").parent)
-                with shown_by(watcher.training, watcher.group), launched_with(settings):
-                    results = compared(laboratory, evaluation, config.task, experiment, note)
-            except Exception as error:
-                logging.exception("A trial failed.")
-                raise as_tandem_error(error, "churn") from error
-        ingested = json.loads((Path(outcome.outputs["ingest"]["report"]) / "ingest.json").read_text())
-        results |= {"name": config.name, "finished": now(), "rows": ingested["rows"]}
-        write_json(run.directory / RESULTS, results)
-        churn_page.write(results, run.directory / REPORT)
-    return Found(run.directory, results)
+
+    def trials(prepared: Prepared) -> dict[str, Any]:
+        outputs = prepared.outputs
+        laboratory = Laboratory(config, outputs, prepared.kept, prepared.fingerprint)
+        evaluation = evaluation_of(config, laboratory.features, outputs["ingest"]["examples"])
+        # All replicas run on this machine: nothing needs to lie where others see it.
+        launch = LaunchSpec.from_json({**(plan.launch(config) or {}), "directory": None})
+        settings = Settings(launch, prepared.logs)
+        with shown_by(watcher.training, watcher.group), launched_with(settings):
+            found = compared(laboratory, evaluation, config.task, experiment, note)
+        ingested = json.loads((Path(outputs["ingest"]["report"]) / "ingest.json").read_text())
+        return found | {"rows": ingested["rows"]}
+
+    return compare("churn", config, config_directory, root, watcher, trials, churn_page.write, verbose)
 
 
 def evaluation_of(config: Config, features: Any, examples: str) -> Evaluation:

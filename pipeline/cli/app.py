@@ -5,14 +5,13 @@ from __future__ import annotations
 import typer
 
 from pipeline.cli import (
-    churn,
+    comparisons,
     configs,
     data,
     deploy,
     doctor,
     experiments,
     models,
-    noise,
     promote,
     run,
     runs,
@@ -42,8 +41,8 @@ app.command("compile")(compiling.compile_)
 app.command("simulate")(simulate.simulate)
 app.command("deploy")(deploy.deploy)
 app.command("promote")(promote.promote)
-app.command("noise")(noise.noise)
-app.command("churn")(churn.churn)
+app.command("noise")(comparisons.noise)
+app.command("churn")(comparisons.churn)
 app.command("doctor")(doctor.doctor)
 app.add_typer(configs.app, name="config")
 app.add_typer(experiments.app, name="experiments")

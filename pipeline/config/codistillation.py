@@ -51,8 +51,11 @@ class Codistillation(Section):
         default=0.1,
         description="Share of the planned steps after the burn-in in which the weight rises from 0.",
     )
-    exchange_every_steps: int = Field(
-        default=250, ge=1, description="Steps between two publications of a replica's weights."
+    exchange_every_steps: int | None = Field(
+        default=None,
+        ge=1,
+        description="Steps between two publications of a replica's weights; when not set, a hundredth of the "
+        "planned steps, 250 at most.",
     )
     max_staleness_steps: int = Field(
         default=5000,

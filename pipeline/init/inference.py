@@ -75,7 +75,7 @@ def infer(
         source_column: column of the text that the label is made from. Defaults to `None`: by the data.
 
     Raises:
-        TandemError: `INIT-001` to `INIT-011`, exit status 2.
+        TandemError: `INIT-001` to `INIT-012`, exit status 2.
     """
     source = files.find(str(data_path), label)
     files.require_column(source, label, "label")
@@ -109,6 +109,13 @@ def infer(
         if texts is None:
             assert unclear is not None
             raise unclear
+        if time_column is not None:
+            raise init_error(
+                "INIT-012",
+                f"expected no time beside a text, {label!r}: rows with the same text stay in one split. "
+                f"Received: --time {time_column}.",
+                "Leave it out; docs/config.md has `data.split` to change the split in the config.",
+            )
         place = {"path": str(data_path), **_format(source)}
         return of_texts(place, rows, texts, columns, name or default_name(str(data_path)))
     columns = [kinds.column(rows.table.column(column), column, nulls) for column in names]

@@ -5,24 +5,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from absl import logging
-
 from components.adapter import split_files
 from pipeline import plan
+from pipeline.comparison import Found, Note, Prepared, compare
 from pipeline.config import Config
-from pipeline.graph import build
-from pipeline.local import logs
-from pipeline.local.failures import as_tandem_error
-from pipeline.local.runner import Outcome, run_graph
 from pipeline.local.watcher import Watcher
 from pipeline.report import noise_page
 from pipeline.root import Root
-from pipeline.runs.lock import exclusive
-from pipeline.runs.store import Run, now
 from trainer.data import open_split
 from trainer.errors import TandemError
 from trainer.export import TransformGraph
@@ -33,8 +25,6 @@ from transforms.tabular import feature_spec
 
 GRID = tuple((t1, t2) for t1 in (0.4, 0.7, 1.0) for t2 in (1.0, 1.2, 1.6, 2.5) if (t1, t2) != (1.0, 1.0))
 """Temperatures that a search tries."""
-LAST_STEP = "transform"
-RESULTS, REPORT = "results.json", "report.html"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,35 +67,16 @@ class Experiment:
             raise TandemError("NOISE-003", f"Expected at least 1 seed. Received: {self.seeds}", exit_status=2)
 
 
-@dataclasses.dataclass(frozen=True)
-class Found:
-    """What an experiment found.
-
-    Args:
-        directory: with results, report and logs.
-        results: content of `results.json`.
-    """
-
-    directory: Path
-    results: dict[str, Any]
-
-    @property
-    def report_path(self) -> Path:
-        """The report."""
-        return self.directory / REPORT
-
-
 class _Laboratory:
     """The data of an experiment, and its trials, each kept so that an interrupted experiment goes on.
 
     Args:
         config: the configuration.
-        outputs: URIs of the outputs of the steps up to `transform`.
-        kept: directory of trials.
-        key: digest of what trials depend on beside config and data.
+        prepared: what they start from.
     """
 
-    def __init__(self, config: Config, outputs: dict[str, dict[str, str]], kept: Path, key: str) -> None:
+    def __init__(self, config: Config, prepared: Prepared) -> None:
+        outputs = prepared.outputs
         graph, examples = (
             outputs["transform"]["transform_graph"],
             outputs["transform"]["transformed_examples"],
@@ -120,7 +91,7 @@ class _Laboratory:
         self._validation = open_split(held, self.features) if held else None
         raw = split_files(outputs["ingest"]["examples"], "eval")
         self.clean: Clean = transformed(raw, TransformGraph(graph), self.features)
-        self._kept, self._key = kept, [key, examples, arguments]
+        self._kept, self._key = prepared.kept, [prepared.fingerprint, examples, arguments]
 
     @property
     def rows(self) -> dict[str, int]:
@@ -147,13 +118,10 @@ def execute(
     root: Root,
     experiment: Experiment,
     watcher: Watcher,
-    note: Callable[[str], None],
+    note: Note,
     verbose: bool = False,
 ) -> Found:
     """Compares the logistic with the bi-tempered loss on flipped labels, and writes results and a report.
-
-    The data is ingested and transformed by the steps of the pipeline, from their cache where they ran before.
-    Nothing is evaluated by the gate, and nothing is pushed.
 
     Args:
         config: the configuration; its `train.bi_tempered` has the temperatures.
@@ -165,32 +133,18 @@ def execute(
         verbose: also log to the terminal. Defaults to `False`.
 
     Raises:
-        TandemError: `RUN-004` if a run works on this root, `NOISE-001` to `NOISE-003`, those of the steps.
+        TandemError: `NOISE-001` to `NOISE-003`, those of `pipeline.comparison.compare`.
     """
     experiment.check(config)
-    with exclusive(root.lock, f"noise of {config.name}"):
-        run = Run(root.path / "noise" / config.name)
-        outcome = Outcome()
-        with logs.to_file(run.log_path("prepare"), verbose):
-            graph = build(config, config_directory, root)
-        run_graph(graph, root, run, 1, watcher, outcome, verbose, last=LAST_STEP)
-        if outcome.error is not None:
-            raise outcome.error
-        with logs.to_file(run.log_path("trials"), verbose):
-            try:
-                key = graph.fingerprints["train"]
-                laboratory = _Laboratory(config, outcome.outputs, run.directory / "trials", key)
-                results = _compared(laboratory, experiment, note)
-            except Exception as error:
-                logging.exception("A trial failed.")
-                raise as_tandem_error(error, "noise") from error
-        results |= {"name": config.name, "task": config.task, "finished": now(), "rows": laboratory.rows}
-        write_json(run.directory / RESULTS, results)
-        noise_page.write(results, run.directory / REPORT)
-    return Found(run.directory, results)
+
+    def trials(prepared: Prepared) -> dict[str, Any]:
+        laboratory = _Laboratory(config, prepared)
+        return _compared(laboratory, experiment, note) | {"task": config.task, "rows": laboratory.rows}
+
+    return compare("noise", config, config_directory, root, watcher, trials, noise_page.write, verbose)
 
 
-def _compared(laboratory: _Laboratory, experiment: Experiment, note: Callable[[str], None]) -> dict[str, Any]:
+def _compared(laboratory: _Laboratory, experiment: Experiment, note: Note) -> dict[str, Any]:
     first = laboratory.plan.seed
     seeds = range(first, first + experiment.seeds)
     given = Loss("bi-tempered", laboratory.plan.bi_tempered.t1, laboratory.plan.bi_tempered.t2)

@@ -264,8 +264,9 @@ def every_trial(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def facts(results: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    """Settings of the groups."""
-    return [(name.replace("_", " "), str(value)) for name, value in dict(results["codistillation"]).items()]
+    """Settings of the groups; without those that were left to the trainer."""
+    given = dict(results["codistillation"]).items()
+    return [(name.replace("_", " "), str(value)) for name, value in given if value is not None]
 
 
 def render(results: Mapping[str, Any]) -> str:

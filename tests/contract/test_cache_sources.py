@@ -19,6 +19,7 @@ PACKAGES = ("pipeline", "components", "transforms", "trainer")
 WITHOUT_STEPS = {
     "pipeline/__init__.py": "empty",
     "pipeline/churn/": "an experiment beside the runs",
+    "pipeline/comparison.py": "the frame of experiments beside the runs",
     "pipeline/cli/": "commands",
     "pipeline/config/": "the config reaches the steps as parameters",
     "pipeline/execute.py": "calls the graph, writes summary and report",

@@ -80,8 +80,9 @@ class Companion:
     most 64 steps they stay.
 
     Args:
-        spec: when to publish, and how stale a peer may be.
+        spec: how stale a peer may be.
         index: int. The own replica.
+        every: int. Steps between two publications; blocks of steps end there.
         peers: their models.
         teaching: weight of the teaching term by step.
         names: paths of the variables that are published, in the order of the weights.
@@ -96,6 +97,7 @@ class Companion:
         self,
         spec: CodistillationSpec,
         index: int,
+        every: int,
         peers: Peers,
         teaching: Teaching,
         names: Sequence[str],
@@ -104,7 +106,7 @@ class Companion:
         clock: Callable[[], float] = time.monotonic,
         teaches: Callable[[int], bool] = lambda _: True,
     ) -> None:
-        self._spec, self._index = spec, index
+        self._spec, self._index, self.every = spec, index, every
         self._peers, self._teaching = peers, teaching
         self._names = list(names)
         self._connect = connect
@@ -115,11 +117,6 @@ class Companion:
         self._known = {replica: _Peer() for replica in peers.replicas}
         self._teaching_steps = 0
         self._step = 0
-
-    @property
-    def every(self) -> int:
-        """Steps between two publications; blocks of steps end there."""
-        return self._spec.exchange_every_steps
 
     def begin(self, step: int, steps: int) -> None:
         """Before the first block: takes in what is there, and tells that the training lives."""

@@ -74,6 +74,7 @@ class Membership:
     def companion(
         self,
         teacher: Teacher,
+        steps: int,
         model: keras.Model,
         run_dir: Path,
         teaches: Callable[[int], bool] = lambda _: True,
@@ -82,6 +83,7 @@ class Membership:
 
         Args:
             teacher: made by `teacher`.
+            steps: int. Planned ones.
             model: the own one, whose trainable weights are published.
             run_dir: gets `progress.json`.
             teaches: whether peers have a say in the step after so many steps. Defaults to always.
@@ -93,4 +95,7 @@ class Membership:
 
         names = [variable.path for variable in model.trainable_variables]
         peers, teaching = teacher.peers, teacher.teaching
-        return Companion(spec, replica.index, peers, teaching, names, connect, run_dir, teaches=teaches)
+        every = spec.every(steps)
+        return Companion(
+            spec, replica.index, every, peers, teaching, names, connect, run_dir, teaches=teaches
+        )

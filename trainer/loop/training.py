@@ -140,7 +140,7 @@ def train(
         average = WeightAverage(dense, plan.weight_averaging)
         teacher = group.teacher(lambda: build_wide_deep(features, model, seed), steps) if group else None
     stepper = Stepper(strategy, features, network, optimizer, average, objective, order.batch, jit, teacher)
-    companion = group.companion(teacher, network, Path(run_dir)) if group and teacher else None
+    companion = group.companion(teacher, steps, network, Path(run_dir)) if group and teacher else None
     stopping = EarlyStopping(plan.early_stopping.patience, plan.early_stopping.min_delta)
     statistics = [split.statistics, validation.statistics if validation else None]
     index = replica.index if replica else None

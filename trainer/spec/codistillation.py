@@ -8,6 +8,8 @@ from typing import Literal
 from trainer.spec.record import Record, wrong
 
 MOST_REPLICAS = 16
+PUBLICATIONS, MOST_STEPS_APART = 100, 250
+"""Of a training whose steps between publications nobody has set."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +50,8 @@ class CodistillationSpec(Record):
         burn_in: float in `[0, 1)`. Share of the planned steps before any teaching. Defaults to `0.1`.
         ramp: float in `[0, 1)`. Share of the planned steps after those, in which the weight rises from 0 in a
             line. Defaults to `0.1`.
-        exchange_every_steps: int, at least 1. Steps between two publications. Defaults to `250`.
+        exchange_every_steps: int, at least 1, or None. Steps between two publications. Defaults to `None`:
+            see `every`.
         max_staleness_steps: int, at least 1. A publication older than so many own steps teaches no more.
             Defaults to `5000`.
         shared_data: float in `[0, 1]`. Share of the training rows that every replica sees; the rest is
@@ -63,7 +66,7 @@ class CodistillationSpec(Record):
     weight: float = 1.0
     burn_in: float = 0.1
     ramp: float = 0.1
-    exchange_every_steps: int = 250
+    exchange_every_steps: int | None = None
     max_staleness_steps: int = 5000
     shared_data: float = 1.0
     transfer: Literal["float32", "float16", "bfloat16"] = "float32"
@@ -78,10 +81,24 @@ class CodistillationSpec(Record):
             if not 0 <= getattr(self, name) < 1:
                 raise wrong(f"CodistillationSpec.{name}", "in [0, 1)", getattr(self, name))
         for name in ("exchange_every_steps", "max_staleness_steps"):
-            if getattr(self, name) < 1:
-                raise wrong(f"CodistillationSpec.{name}", "at least 1", getattr(self, name))
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise wrong(f"CodistillationSpec.{name}", "at least 1", value)
         if not 0 <= self.shared_data <= 1:
             raise wrong("CodistillationSpec.shared_data", "in [0, 1]", self.shared_data)
+
+    def every(self, steps: int) -> int:
+        """Steps between two publications in a training of so many planned steps.
+
+        Without `exchange_every_steps` a hundredth of them, at least 1, and at most 250 and
+        `max_staleness_steps`.
+
+        Example:
+            >>> [CodistillationSpec().every(steps) for steps in (20, 956, 1_000_000)]
+            [1, 9, 250]
+        """
+        if self.exchange_every_steps is not None:
+            return self.exchange_every_steps
+        return max(1, min(steps // PUBLICATIONS, MOST_STEPS_APART, self.max_staleness_steps))
 
 
 @dataclasses.dataclass(frozen=True)

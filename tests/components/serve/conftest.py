@@ -31,7 +31,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
 
 @pytest.fixture
 def services(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> api.Services:
-    monkeypatch.setattr(api, "_TIMEOUT_SECONDS", (2, 2))
+    monkeypatch.setattr(api, "TIMEOUT_SECONDS", (2, 2))
     assert cluster.objects == {}
     made = api.connect("models")
     made._pause = lambda _: None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from components import cluster
 from components.serve import api
 from components.serve.rollout import roll_out
 from tests.components.serve.cluster import status
@@ -67,7 +68,7 @@ def test_an_api_that_does_not_answer_is_told(cluster, services, settings, target
 
 
 def test_an_api_that_stays_broken_is_told(cluster, services, settings, target):
-    cluster.faults = [("get", BUSY)] * 4
+    cluster.faults = [("get", BUSY)] * 5
     error = fails("SERVE-025", lambda: roll_out(services, settings(), target(1)))
     assert "etcd is not there" in error.message
 
@@ -110,7 +111,7 @@ def test_in_a_pod_the_account_of_the_pod_is_used(monkeypatch, tmp_path):
     (tmp_path / "namespace").write_text("models\n")
     monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
     monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", certifi.where())
-    monkeypatch.setattr(api, "_NAMESPACE_FILE", tmp_path / "namespace")
+    monkeypatch.setattr(cluster, "_NAMESPACE_FILE", tmp_path / "namespace")
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "1")
     made = api.connect()

@@ -39,7 +39,7 @@ def execute(component, artifacts, output, **properties):
 def steps(cluster, timing, tmp_path, monkeypatch):
     """Pushes a model and runs the two steps; returns the output artifact of the second."""
     monkeypatch.setattr(executor, "TIMING", timing)
-    monkeypatch.setattr(api, "_TIMEOUT_SECONDS", (2, 2))
+    monkeypatch.setattr(api, "TIMEOUT_SECONDS", (2, 2))
     place = Place(tmp_path / "tandem")
 
     def run(seed: int, storage: str = "artifact", blessed: bool = True, **kserve):

@@ -86,7 +86,6 @@ def test_it_round_trips_through_text() -> None:
         ("transfer=int8", "transfer "),
         ("ramp=0.9", "ramp "),
         ("burn_in=0.95", "ramp"),
-        ("max_staleness_steps=249", "max_staleness_steps "),
         ("exchange_every_steps=5001", "max_staleness_steps"),
         ("exchange_every_steps=x", "exchange_every_steps "),
         ("launch.directory=s3://bucket/groups", "launch.directory "),

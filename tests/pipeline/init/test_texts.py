@@ -57,6 +57,15 @@ def test_words_and_their_symbols_are_pairs(tmp_path: Path) -> None:
     assert "# 8 different characters" in to_yaml(found, tmp_path)
 
 
+def test_a_time_beside_a_text_is_refused(tmp_path: Path) -> None:
+    days = [f"2024-01-{1 + number % 28:02}" for number in range(len(WORDS))]
+    data = write(tmp_path / "words.csv", word=WORDS, day=days, phones=SYMBOLS)
+    assert refused(data, "phones", "nowhere").code == "INIT-007"
+    error = refused(data, "phones", "day")
+    assert (error.code, error.exit_status) == ("INIT-012", 2)
+    assert "--time day" in str(error)
+
+
 def test_sentences_are_words_or_subwords(tmp_path: Path) -> None:
     other = [text.upper() for text in SENTENCES]
     config = infer(write(tmp_path / "a.csv", de=SENTENCES, en=other), "en").config

@@ -45,6 +45,7 @@ class Place:
         self.companion = Companion(
             SPEC,
             0,
+            10,
             self.peers,
             teaching or Teaching(1.0, 0, 0),
             ["only/kernel"],

@@ -32,7 +32,8 @@ class Exchange:
         replicas: int, at least 2.
         transfer: `"float32"`, `"float16"` or `"bfloat16"`. In what weights travel; 16 bits halve the bytes.
             Defaults to `"float32"`.
-        poll_seconds: float above 0. Time between two looks at the peers' folders. Defaults to `1.0`.
+        poll_seconds: float above 0 or None. Time between two looks at the peers' folders. Defaults to `None`:
+            0.1 s in a directory, 1 s in `gs://`.
         keep: int, at least 2. Publications kept in the own folder, so that a peer that reads the one before
             the newest has time to end, and finds one should the newest be damaged. Defaults to `2`.
         begin_seconds: float, at least 0. Most time that the constructor waits for the place to answer.
@@ -53,7 +54,7 @@ class Exchange:
         index: int,
         replicas: int,
         transfer: str = "float32",
-        poll_seconds: float = 1.0,
+        poll_seconds: float | None = None,
         keep: int = 2,
         begin_seconds: float = 5.0,
     ) -> None:
@@ -61,13 +62,13 @@ class Exchange:
             raise ValueError(f"index must lie in [0, replicas). Received: {index=}, {replicas=}")
         if transfer not in TRANSFERS:
             raise ValueError(f"transfer must be one of {', '.join(TRANSFERS)}. Received: {transfer=}")
-        if poll_seconds <= 0 or keep < 2:
+        if (poll_seconds is not None and poll_seconds <= 0) or keep < 2:
             raise ValueError(
                 f"poll_seconds must be above 0 and keep at least 2. Received: {poll_seconds=}, {keep=}"
             )
         storage = storage_at(str(place))
         self._transfer = transfer
-        self._poll_seconds = poll_seconds
+        self._poll_seconds = storage.look_seconds if poll_seconds is None else poll_seconds
         self._publisher = Publisher(storage, group, index, transfer, keep)
         self._readers = {peer: Reader(storage, group, peer) for peer in range(replicas) if peer != index}
         self._waiting: tuple[int, dict[str, NDArray[Any]], bool] | None = None

@@ -30,6 +30,9 @@ class LocalStorage:
         (['a'], b'1', None)
     """
 
+    look_seconds = 0.1
+    """A folder is listed in far less."""
+
     def __init__(self, place: str | Path) -> None:
         self._place = Path(place).absolute()
 

@@ -22,6 +22,9 @@ class ObjectStorage:
         place: `gs://bucket/path`, or anything that `tf.io.gfile` opens.
     """
 
+    look_seconds = 1.0
+    """Each look is a request that is paid for."""
+
     def __init__(self, place: str) -> None:
         # Those who exchange through a directory, and those who only look at a config, never load it.
         import tensorflow as tf

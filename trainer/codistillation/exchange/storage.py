@@ -15,6 +15,10 @@ class Storage(Protocol):
     A method raises `OSError` if the place does not answer, is full, broken or forbidden.
     """
 
+    @property
+    def look_seconds(self) -> float:
+        """Time between two looks at a folder."""
+
     def names(self, folder: str) -> list[str]:
         """Names of the files in a folder, in any order; none if it does not exist."""
 

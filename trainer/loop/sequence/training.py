@@ -166,7 +166,9 @@ def train_sequences(
     )
     companion = None
     if group and teacher:
-        companion = group.companion(teacher, network, Path(run_dir), lambda step: not auxiliary.takes(step))
+        companion = group.companion(
+            teacher, steps, network, Path(run_dir), lambda step: not auxiliary.takes(step)
+        )
     work = _Sequences(table, order, whole.steps_per_epoch, steps, stepper, plan, objective)
     if validation is not None:
         work.validation = validation

@@ -5,25 +5,20 @@ from __future__ import annotations
 import datetime
 import http.client
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from absl import logging
 
+from components import cluster
+from components.cluster import FIELD_MANAGER, TIMEOUT_SECONDS, broken, call, short
 from components.train.group.cluster import errors
 
 Document = dict[str, Any]
 
-FIELD_MANAGER = "tandem"
-_ATTEMPTS = 5
-_TIMEOUT_SECONDS = (10, 30)
-_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 # How far the clocks of two machines may be apart.
 _CLOCKS_SECONDS = 60
-_PASSING = {429, 500, 502, 503, 504}
 _GROUPS = {
     "jobsets": (errors.JOBSET_GROUP, errors.JOBSET_VERSION),
     "jobs": (errors.BATCH_GROUP, "v1"),
@@ -168,13 +163,13 @@ class Api:
                 timeout_seconds=seconds,
                 allow_watch_bookmarks=True,
                 # A connection that died without a word is noticed soon after.
-                _request_timeout=(_TIMEOUT_SECONDS[0], seconds + 15),
+                _request_timeout=(TIMEOUT_SECONDS[0], seconds + 15),
             )
         except ApiException as error:
             if error.status == 410:
                 raise Expired from error
             raise errors.refused("watch", kind, self.namespace, error) from error
-        except _broken() as error:
+        except broken() as error:
             raise errors.unreachable(error) from error
         for line in _lines(answer):
             event = json.loads(line)
@@ -206,12 +201,12 @@ class Api:
                 follow=True,
                 timestamps=True,
                 _preload_content=False,
-                _request_timeout=(_TIMEOUT_SECONDS[0], 3600),
+                _request_timeout=(TIMEOUT_SECONDS[0], 3600),
                 **({"since_seconds": _seconds_since(since)} if since else {}),
             )
         except ApiException as error:
             raise errors.refused("get", "pods/log", self.namespace, error) from error
-        except _broken() as error:
+        except broken() as error:
             raise errors.unreachable(error) from error
         yield from _lines(answer)
 
@@ -229,29 +224,16 @@ class Api:
 
     def _call(self, verb: str, kind: str, function: Callable[..., Any], *last: Any, **options: Any) -> Any:
         """The answer; none for what the caller decides on: not there, or there already."""
-        from kubernetes.client.exceptions import ApiException
 
-        for attempt in range(_ATTEMPTS):
-            left = _ATTEMPTS - attempt - 1
-            try:
-                return function(*last, _request_timeout=_TIMEOUT_SECONDS, **options)
-            except ApiException as error:
-                if error.status == 404 and (verb != "create" or "dry_run" in options):
-                    return None
-                if error.status == 409 and verb == "create":
-                    return None
-                if error.status not in _PASSING or not left:
-                    raise errors.refused(verb, kind, self.namespace, error) from error
-                received: Exception = error
-            except _broken() as error:
-                if not left:
-                    raise errors.unreachable(error) from error
-                received = error
-            logging.warning(
-                "The Kubernetes API did not %s %s: %s. Trying again.", verb, kind, errors.short(received)
-            )
-            self._pause(0.5 * 2**attempt)
-        raise AssertionError
+        def asked() -> Any:
+            return function(*last, _request_timeout=TIMEOUT_SECONDS, **options)
+
+        def refused(error: Any) -> None:
+            gone = error.status == 404 and (verb != "create" or "dry_run" in options)
+            if not gone and (error.status, verb) != (409, "create"):
+                raise errors.refused(verb, kind, self.namespace, error) from error
+
+        return call(asked, f"{verb} {kind}", refused, errors.unreachable, self._pause)
 
 
 def connect(namespace: str | None = None) -> Api:
@@ -263,33 +245,7 @@ def connect(namespace: str | None = None) -> Api:
     Raises:
         TandemError: `GROUP-021` if there is no cluster or no namespace.
     """
-    from kubernetes import client, config
-
-    configuration = client.Configuration()
-    here = ""
-    try:
-        if os.environ.get("KUBERNETES_SERVICE_HOST"):
-            config.load_incluster_config(client_configuration=configuration)
-            here = _NAMESPACE_FILE.read_text().strip() if _NAMESPACE_FILE.is_file() else ""
-        else:
-            config.load_kube_config(client_configuration=configuration)
-            _, active = config.list_kube_config_contexts()
-            here = active["context"].get("namespace") or "default"
-    except (config.ConfigException, OSError, TypeError) as error:
-        raise errors.no_cluster(str(error)) from error
-    if not namespace and not here:
-        raise errors.no_cluster("no namespace")
-    # Retries are made here, where they are told and limited.
-    configuration.retries = False
-    # Two watches and a log of each pod at one time.
-    configuration.connection_pool_maxsize = 64
-    return Api(client.ApiClient(configuration), namespace or here)
-
-
-def _broken() -> tuple[type[Exception], ...]:
-    import urllib3
-
-    return (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
+    return Api(*cluster.connect(namespace, errors.no_cluster))
 
 
 def _read(answer: Any) -> Document:
@@ -310,8 +266,8 @@ def _lines(answer: Any) -> Iterator[bytes]:
         for chunk in answer.stream(amt=None, decode_content=False):
             *whole, rest = (rest + chunk).split(b"\n")
             yield from (line for line in whole if line)
-    except _broken() as error:
-        logging.info("An answer of the Kubernetes API broke off: %s", errors.short(error))
+    except broken() as error:
+        logging.info("An answer of the Kubernetes API broke off: %s", short(error))
     finally:
         answer.close()
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from components.cluster import short, status
 from trainer.errors import TandemError
 
 JOBSET_GROUP, JOBSET_VERSION, BATCH_GROUP = "jobset.x-k8s.io", "v1alpha2", "batch"
@@ -108,21 +108,6 @@ def refused(verb: str, kind: str, namespace: str, error: Any) -> TandemError:
         expected,
         f"Check `kubectl get namespace {namespace}` and the log of the API server, then run the step again.",
     )
-
-
-def status(error: Any) -> dict[str, Any]:
-    """The object `Status` of an answer; empty if it is something else, as for a path that is not served."""
-    try:
-        told = json.loads(error.body)
-    except (TypeError, ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) and told.get("kind") == "Status" else {}
-
-
-def short(error: Exception) -> str:
-    """An exception on one line."""
-    code = getattr(error, "status", None)
-    return f"{code} {getattr(error, 'reason', '')}" if code else f"{type(error).__name__}: {error}"[:300]
 
 
 def blocked(what: str, index: int, seconds: float, reason: str) -> TandemError:

@@ -1,4 +1,8 @@
-"""Documents of a group: one JobSet for all replicas, or a JobSet or a Job for each. Pure."""
+"""Documents of a group: one JobSet for all replicas, or a JobSet or a Job for each. Pure.
+
+Each is read by the typed model of its kind before it is given away, so that what no cluster would take never
+leaves the launcher.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from components.train.group.cluster.errors import BATCH_GROUP, JOBSET_GROUP, JOBSET_VERSION
+from components.cluster import short
+from components.train.group.cluster.errors import BATCH_GROUP, JOBSET_GROUP, JOBSET_VERSION, unusable
 from components.train.group.cluster.settings import TPU, Pods
 from components.train.group.rules import REFUSED as REFUSED
 
@@ -73,24 +78,29 @@ def job(pods: Pods, group: str, replica: Replica, restarts: int) -> Document:
         group: name of the group.
         replica: the replica.
         restarts: int, at least 0. How often a pod that failed is made anew.
+
+    Raises:
+        TandemError: `GROUP-020` if the settings of the pods make no document.
     """
-    return {
+    made = {
         "apiVersion": f"{BATCH_GROUP}/v1",
         "kind": "Job",
         "metadata": {"name": replica_name(group, replica), "labels": _labels(pods, group, replica)},
         "spec": _job_spec(pods, group, replica, restarts) | {"ttlSecondsAfterFinished": pods.keep_seconds},
     }
+    return _typed(made)
 
 
 def jobset(pods: Pods, group: str, replica: Replica, restarts: int) -> Document:
-    """A JobSet of one replica: when its Job gives up, no other is touched. Arguments as for `job`."""
-    return _jobset(pods, replica_name(group, replica), _labels(pods, group, replica)) | {
+    """A JobSet of one replica: when its Job gives up, no other is touched. As for `job`."""
+    made = _jobset(pods, replica_name(group, replica), _labels(pods, group, replica)) | {
         "spec": _jobset_spec(pods)
         | {
             "failurePolicy": {"maxRestarts": 0},
             "replicatedJobs": [_replicated(pods, group, replica, restarts)],
         }
     }
+    return _typed(made)
 
 
 def all_name(group: str, attempt: int) -> str:
@@ -113,11 +123,14 @@ def jobset_of_all(pods: Pods, group: str, replicas: Sequence[Replica], restarts:
         group: name of the group.
         replicas: all replicas, of one attempt.
         restarts: as for `job`.
+
+    Raises:
+        TandemError: as `job`.
     """
     attempt = replicas[0].attempt
     labels = _labels(pods, group) | {ATTEMPT_LABEL: str(attempt)}
     rule = {"name": "restart_the_one_that_failed", "action": RESTART_ONE}
-    return _jobset(pods, all_name(group, attempt), labels) | {
+    made = _jobset(pods, all_name(group, attempt), labels) | {
         "spec": _jobset_spec(pods)
         | {
             # The rule takes every failure; without it one replica would take the others with it.
@@ -125,6 +138,38 @@ def jobset_of_all(pods: Pods, group: str, replicas: Sequence[Replica], restarts:
             "replicatedJobs": [_replicated(pods, group, one, restarts) for one in replicas],
         }
     }
+    return _typed(made)
+
+
+def _typed(document: Document) -> Document:
+    # A launcher of local processes never loads the models.
+    from kubeflow_trainer_api import models
+
+    model = models.IoK8sApiBatchV1Job if document["kind"] == "Job" else models.JobsetV1alpha2JobSet
+    try:
+        read = model.from_dict(document)
+    except ValueError as error:
+        raise unusable(f"what makes no {document['kind']}: {short(error)}") from error
+    made: Document = read.to_dict() if read is not None else {}
+    if made != document:
+        # Models leave out what they do not know.
+        raise unusable(f"fields that a {document['kind']} does not have, at {_first_unlike(document, made)}")
+    return made
+
+
+def _first_unlike(one: Any, other: Any) -> str:
+    """Path of the first field in which a document differs from another.
+
+    Example:
+        >>> _first_unlike({"a": [{"b": 1, "c": 2}]}, {"a": [{"b": 1}]})
+        'a.0.c'
+    """
+    if type(one) is not type(other) or not isinstance(one, dict | list):
+        return ""
+    pairs = one.items() if isinstance(one, dict) else enumerate(one)
+    held = other if isinstance(other, dict) else dict(enumerate(other))
+    name, value = next((name, value) for name, value in pairs if value != held.get(name))
+    return f"{name}.{_first_unlike(value, held.get(name))}".rstrip(".")
 
 
 def _jobset(pods: Pods, name: str, labels: dict[str, str]) -> Document:

@@ -41,7 +41,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
     from kubernetes.config import kube_config
 
     monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "kubeconfig"))
-    monkeypatch.setattr(api_module, "_TIMEOUT_SECONDS", (2, 2))
+    monkeypatch.setattr(api_module, "TIMEOUT_SECONDS", (2, 2))
     try:
         yield made
     finally:

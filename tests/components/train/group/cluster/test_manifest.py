@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
-from kubeflow_trainer_api import models
 
 from components.train.group.cluster.manifest import (
     Replica,
@@ -17,6 +17,7 @@ from components.train.group.cluster.manifest import (
 )
 from components.train.group.cluster.settings import Mount, Pods, Secret, Tpu
 from tests.kubernetes.schemas import validate
+from trainer.errors import TandemError
 
 GROUP = "0123456789abcdef"
 MOUNT = Mount("tandem", "/tandem")
@@ -61,11 +62,25 @@ def pods_of(document):
 
 
 @pytest.mark.parametrize("pods", SETTINGS.values(), ids=SETTINGS)
-def test_every_document_is_valid_and_known_to_the_typed_models(pods):
+def test_every_document_is_valid_and_whole_after_json(pods):
     for name, document in documents(pods).items():
         assert validate(document) == [], name
-        model = models.IoK8sApiBatchV1Job if name == "job" else models.JobsetV1alpha2JobSet
-        assert model.from_dict(json.loads(json.dumps(document))).to_dict() == document
+        assert json.loads(json.dumps(document)) == document
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"tolerations": ({"key": "gpu", "sort": "Equal"},)}, "tolerations.0.sort"),
+        ({"node_selector": {"pool": 7}}, "node"),
+        ({"labels": {"team": ["ml"]}}, "labels"),
+    ],
+)
+def test_settings_that_make_no_document_are_refused_before_anything_is_created(wrong, told):
+    for made in (job, jobset, lambda pods, group, one, restarts: jobset_of_all(pods, group, [one], restarts)):
+        with pytest.raises(TandemError, match="GROUP-020") as refused:
+            made(dataclasses.replace(CPU, **wrong), GROUP, REPLICAS[0], 3)
+        assert told in str(refused.value).casefold()
 
 
 @pytest.mark.parametrize("pods", SETTINGS.values(), ids=SETTINGS)
