@@ -7,9 +7,9 @@ time and memory of 1, 2, 4 and 8; `quality` on flights and `pronunciation` on wo
 both replicas and with rows of their own; `staleness` of the exchange, with a picture; `churn` between
 retrains. Without a name the first three run, which take minutes.
 
-Replicas are processes side by side on this machine. They look at each other's weights once a second, so how
-many steps late these are depends on the time of a step: figures are those of replicas that have a core each
-and nothing else beside them, two on two cores. Each table shows the staleness that was measured.
+Replicas are processes side by side on this machine. None waits for another, so how many steps late a peer's
+weights are depends on the time of a step and on who began first: figures are those of replicas that have a
+core each and nothing else beside them, two on two cores. Each table shows the staleness that was measured.
 
 Under `--root` lie the data, and each training by itself once it has ended: a benchmark that was interrupted
 goes on with the same command. `--store` keeps what was found beside this code, `--stored` prints it and draws

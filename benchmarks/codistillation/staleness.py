@@ -2,8 +2,8 @@
 
 Groups of two that publish every step, every 50, 250 and 2,500 steps, beside single trainings. Batches are of
 128 rows instead of 512, so that 2,500 steps fit into a training. Weights are handed on by files at which a
-peer looks once a second: `staleness` is the mean age that was measured, in steps of the replica that is
-taught, and is never below what it does in about a second.
+peer looks ten times a second: `staleness` is the mean age that was measured, in steps of the replica that is
+taught, and is never below what it does meanwhile.
 """
 
 from __future__ import annotations
