@@ -12,7 +12,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from benchmarks import codistillation, record
+from benchmarks import codistillation, record, sequences
 from benchmarks.apart import apart
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -36,7 +36,7 @@ BENCHMARKS: dict[str, tuple[str, tuple[str, ...]]] = {
     "bi_tempered": ("bi_tempered", ()),
     "wrong_labels": ("wrong_labels", ()),
     "pronunciation": ("pronunciation", ()),
-    "sequences": ("sequences", ()),
+    **{f"sequences/{part}": ("sequences", ("--part", part)) for part in sequences.PARTS},
     "quantisation": ("quantisation", ()),
     **{f"codistillation/{part}": ("codistillation", (part,)) for part in codistillation.QUICK},
     "pronunciation/30": ("pronunciation", ("--minutes", "30")),
