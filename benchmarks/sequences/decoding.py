@@ -43,11 +43,8 @@ class Uncached:
         del memory
         return tf.zeros((batch, hypotheses, max_steps), tf.int32)
 
-    def step(
-        self, memory: Any, cache: Any, ids: Any, position: Any, rows: Any = None
-    ) -> tuple[Any, Any, None]:
+    def step(self, memory: Any, cache: Any, ids: Any, position: Any) -> tuple[Any, Any, None]:
         """Runs the decoder over all units so far; the logits of the last, and no attention."""
-        del rows
         here = tf.range(tf.shape(cache)[2]) == position
         cache = tf.where(here, ids[..., None], cache)
         shape = tf.shape(ids)
@@ -63,11 +60,9 @@ class Whole(Uncached):
     What it takes for the memory are the ids of the sources, `(batch, units)`.
     """
 
-    def step(
-        self, memory: Any, cache: Any, ids: Any, position: Any, rows: Any = None
-    ) -> tuple[Any, Any, None]:
+    def step(self, memory: Any, cache: Any, ids: Any, position: Any) -> tuple[Any, Any, None]:
         """Encodes, then decodes all units so far."""
-        return super().step(self._model.encode(memory), cache, ids, position, rows)
+        return super().step(self._model.encode(memory), cache, ids, position)
 
 
 def limited(threads: int) -> None:

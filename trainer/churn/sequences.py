@@ -53,12 +53,12 @@ class MeanOfSequences:
         return tuple(self._each(lambda member, own: member.begin(own, *arguments, **options), memory))
 
     def step(
-        self, memory: Any, cache: Any, ids: tf.Tensor, position: Any, rows: tf.Tensor | None = None
+        self, memory: Any, cache: Any, ids: tf.Tensor, position: Any
     ) -> tuple[tf.Tensor, Any, tf.Tensor | None]:
         """See `SequenceModel.step`."""
         memories = memory or (None,) * len(self._members)
         found = [
-            member.step(own, kept, ids, position, rows)
+            member.step(own, kept, ids, position)
             for member, own, kept in zip(self._members, memories, cache, strict=True)
         ]
         weights = [attention for _, _, attention in found]

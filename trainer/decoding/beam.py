@@ -50,8 +50,7 @@ class Beam:
 
     def step(self, position: Any, live: Live, finished: Finished, cache: Any, memory: Any, mask: Any) -> Any:
         """One unit more: `position` units are there, or all that may be, and then only the end is left."""
-        rows = self._wanted(live)
-        logits, cache, attention = self.model.step(given(memory), cache, live.last, position, rows)
+        logits, cache, attention = self.model.step(given(memory), cache, live.last, position)
         steps = log_probabilities(logits, self.temperature)
         if self.spec.coverage_penalty and given(memory) is not None:
             live = live._replace(coverage=live.coverage + attention)
@@ -63,12 +62,6 @@ class Beam:
         live, parents = self._continued(live, ends, units, position)
         live = self._kept(live, finished, at_last)
         return position + 1, live, finished, reorder(cache, parents)
-
-    def _wanted(self, live: Live) -> tf.Tensor | None:
-        """The live places, counted over all examples: on most steps half of the beam is dropped or free."""
-        if self.static or self.only_greedy:
-            return None
-        return tf.cast(tf.where(tf.reshape(live.log_probabilities > NEVER, (-1,)))[:, 0], tf.int32)
 
     def mask(self, memory: Any, batch: Any) -> tf.Tensor:
         """float32 `(b, s)`, 0 for padding; of width 0 where no coverage penalty asks for it."""

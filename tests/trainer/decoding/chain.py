@@ -31,8 +31,8 @@ class Chain:
         del memory, max_steps
         return tf.zeros((batch, hypotheses, 1))
 
-    def step(self, memory: Any, cache: Any, ids: tf.Tensor, position: Any, rows: Any = None) -> Any:
-        del memory, position, rows
+    def step(self, memory: Any, cache: Any, ids: tf.Tensor, position: Any) -> Any:
+        del memory, position
         self.calls += 1
         return tf.gather(self.logits, ids), cache, None
 

@@ -45,8 +45,7 @@ class _Uncached:
         del memory
         return tf.zeros((batch, hypotheses, max_steps), tf.int32)
 
-    def step(self, memory: Any, cache: tf.Tensor, ids: tf.Tensor, position: Any, rows: Any = None) -> Any:
-        del rows
+    def step(self, memory: Any, cache: tf.Tensor, ids: tf.Tensor, position: Any) -> Any:
         batch, places, steps = tf.unstack(tf.shape(cache))
         cache = tf.where(tf.range(steps) == position, ids[..., None], cache)
         memory = tf.nest.map_structure(lambda part: tf.repeat(part, places, axis=0), memory)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from trainer.models.sequence.attention import Attention, AttentionKind, Memory
 from trainer.models.sequence.dropout import StepsDropout
 from trainer.models.sequence.lstm import Lstm
-from trainer.models.sequence.numeric import dims, product, put, taken
+from trainer.models.sequence.numeric import dims, product
 from trainer.models.sequence.parts import Affine, Embedding, Part
 from trainer.models.sequence.recurrence import State
 from trainer.spec.sequence import StackSpec
@@ -124,44 +124,28 @@ class LstmDecoder(Part):
         return [(zeros, zeros) for _ in self.layers]
 
     def step(
-        self,
-        memory: Memory | None,
-        cache: list[State],
-        ids: tf.Tensor,
-        embed: Embedding,
-        position: Any,
-        rows: tf.Tensor | None = None,
+        self, memory: Memory | None, cache: list[State], ids: tf.Tensor, embed: Embedding, position: Any
     ) -> tuple[tf.Tensor, list[State], tf.Tensor | None]:
-        """One step of `(b, k)` ids, or of those that `rows` tells, see `SequenceModel.step`.
+        """One step of `(b, k)` ids.
 
         Returns:
             float32 `(b, k, width)`, the new states, and the weights of the attention `(b, k, s)` or None.
         """
-        shape = dims(ids)
-
-        def some(places: tf.Tensor) -> tf.Tensor:
-            return places if rows is None else taken(places, rows)
-
-        def every(found: tf.Tensor) -> tf.Tensor:
-            return found if rows is None else put(found, rows, shape)
-
         states: list[State] = []
         shares: list[Any] = [0.0] * len(self.layers)
         weights = None
-        for index, (layer, before) in enumerate(zip(self.layers, cache, strict=True)):
-            state = (some(before[0]), some(before[1]))
+        for index, (layer, state) in enumerate(zip(self.layers, cache, strict=True)):
             if index == 0:
-                state = layer.after(some(self._first(ids, embed)), state)
+                state = layer.after(self._first(ids, embed), state)
                 if self.attention is not None and memory is not None:
-                    weights = self.attention.weights(every(state[0]), memory, position)
-                    shares = [some(share) for share in self._shares(weights, memory["shares"])]
+                    weights = self.attention.weights(state[0], memory, position)
+                    shares = self._shares(weights, memory["shares"])
             else:
                 state = layer.step(states[-1][0], state, shares[index - 1])
             states.append(state)
         kernel, bias = self.readout.kernel.value[: self.units], self.readout.bias.value
         output = tf.tanh(product(states[-1][0], kernel, self.factors) + shares[-1] + bias)
-        states = [(every(state), every(held)) for state, held in states]
-        return every(output), states, None if weights is None else mean_over_heads(weights)
+        return output, states, None if weights is None else mean_over_heads(weights)
 
     def _first(self, ids: tf.Tensor, embed: Embedding) -> tf.Tensor:
         """The input's share of the first layer; with few units a table, as it depends on them alone."""

@@ -67,13 +67,7 @@ class Block(Part):
         return fold(self.attention, self.output_map, memory) if folds(self.attention, longest) else ()
 
     def step(
-        self,
-        hidden: tf.Tensor,
-        shape: list[Any],
-        memory: Memory | None,
-        prepared: Any,
-        position: Any,
-        rows: tf.Tensor | None,
+        self, hidden: tf.Tensor, shape: list[Any], memory: Memory | None, prepared: Any, position: Any
     ) -> tuple[tf.Tensor, tf.Tensor | None]:
         """The same as `rest` for one position of all hypotheses.
 
@@ -83,7 +77,6 @@ class Block(Part):
             memory: as in `rest`.
             prepared: made by `prepared`.
             position: int32 scalar.
-            rows: int32 `(rows,)`, the hypotheses that are wanted; None for all.
 
         Returns:
             float32 `(b * k, units)`, and the weights `(b, k, s)`, a mean over heads.
@@ -97,11 +90,7 @@ class Block(Part):
                 found, each = self.attention(inputs, memory=memory, positions=position)
                 change, weights = self.output_map(found), mean_over_heads(each)
             hidden = hidden + tf.reshape(change, (shape[0] * shape[1], shape[2]))
-        if rows is None:
-            return hidden + self.forward(self.beside.norm(hidden)), weights
-        # Most of a step's work; what stands beside it is less than the moving of rows would be.
-        change = self.forward(self.beside.norm(tf.gather(hidden, rows)))
-        return hidden + tf.scatter_nd(rows[:, None], change, tf.shape(hidden)), weights
+        return hidden + self.forward(self.beside.norm(hidden)), weights
 
 
 class TransformerDecoder(Part):
@@ -188,15 +177,9 @@ class TransformerDecoder(Part):
         return tf.gather(hidden, where), block.own.made_once(block.around.norm(hidden), where)
 
     def step(
-        self,
-        memory: list[Memory] | None,
-        cache: Growing,
-        ids: tf.Tensor,
-        embed: Embedding,
-        position: Any,
-        rows: tf.Tensor | None = None,
+        self, memory: list[Memory] | None, cache: Growing, ids: tf.Tensor, embed: Embedding, position: Any
     ) -> tuple[tf.Tensor, Growing, tf.Tensor | None]:
-        """One step of `(b, k)` ids, or of those that `rows` tells, see `SequenceModel.step`.
+        """One step of `(b, k)` ids.
 
         Returns:
             float32 `(b, k, width)`, the new keys and values, and the attention `(b, k, s)` or None.
@@ -204,16 +187,17 @@ class TransformerDecoder(Part):
         hidden, made = self._first(ids, embed, position)
         cache, ancestry = cache.at(position)
         shape = [*dims(ids), self.units]
-        flat = (shape[0] * shape[1], self.units)
-        hidden, keys, values, weights = tf.reshape(hidden, flat), [], [], None
+        rows = (shape[0] * shape[1], self.units)
+        hidden, keys, values, weights = tf.reshape(hidden, rows), [], [], None
         for index, block in enumerate(self.blocks):
             if index:
                 made = block.own.made(tf.reshape(block.around.norm(hidden), shape))
             keys.append(cache.write(cache.keys[index], made[1], position))
             values.append(cache.write(cache.values[index], made[2], position))
             found = attended(made, keys[-1], values[-1], ancestry)
-            hidden = hidden + block.own.output_map(tf.reshape(join_heads(found), flat))
-            held = None if memory is None else memory[index]
-            hidden, weights = block.step(hidden, shape, held, cache.memory[index], position, rows)
+            hidden = hidden + block.own.output_map(tf.reshape(join_heads(found), rows))
+            hidden, weights = block.step(
+                hidden, shape, None if memory is None else memory[index], cache.memory[index], position
+            )
         output = tf.reshape(self._output(hidden), (*shape[:2], self.width))
         return output, cache._replace(keys=keys, values=values), weights

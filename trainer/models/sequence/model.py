@@ -137,7 +137,7 @@ class SequenceModel(keras.Model):
         return self.decoder.begin(memory, batch, hypotheses, max_steps, fixed)
 
     def step(
-        self, memory: Memory, cache: Cache, ids: tf.Tensor, position: Any, rows: tf.Tensor | None = None
+        self, memory: Memory, cache: Cache, ids: tf.Tensor, position: Any
     ) -> tuple[tf.Tensor, Cache, tf.Tensor | None]:
         """One unit more of each hypothesis.
 
@@ -147,12 +147,10 @@ class SequenceModel(keras.Model):
             ids: int32 `(b, k)`, the last unit; the id of the begin at first. In the first step there may be
                 fewer hypotheses than `begin` was told, if the cache was reordered to them.
             position: int32 scalar. Number of steps before this one.
-            rows: int32 `(rows,)`, the hypotheses that are wanted, in ascending order counted over examples
-                and places; what is said of others means nothing, but is finite. Defaults to `None`: all.
 
         Returns:
             Logits float32 `(b, k, target size)`, the cache, and the weights of the attention `(b, k, s)`,
             None for a language model.
         """
-        hidden, cache, weights = self.decoder.step(memory, cache, ids, self.target_table, position, rows)
+        hidden, cache, weights = self.decoder.step(memory, cache, ids, self.target_table, position)
         return self._logits(hidden), cache, weights

@@ -77,36 +77,6 @@ def product(inputs: tf.Tensor, kernel: Any, precision: str, bias: Any = None) ->
     return tf.reshape(found, (*leading, kernel.shape[-1])) if len(leading) != 1 else found
 
 
-def taken(places: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-    """Some places of `(b, k, n)`, `(rows, n)`, in place of all.
-
-    Args:
-        places: `(b, k, n)`.
-        rows: int32 `(rows,)`, which ones, counted over both axes.
-    """
-    batch, count, width = dims(places)
-    return tf.gather(tf.reshape(places, (batch * count, width)), rows)
-
-
-def put(found: tf.Tensor, rows: tf.Tensor, shape: list[Any]) -> tf.Tensor:
-    """What was made of places that were `taken`, where they were; 0 elsewhere.
-
-    Args:
-        found: `(rows, n)`.
-        rows: int32 `(rows,)`, in ascending order.
-        shape: `b` and `k`.
-
-    Example:
-        >>> places = tf.constant([[[1.0], [2.0]], [[3.0], [4.0]]])
-        >>> rows = tf.constant([0, 3])
-        >>> put(2 * taken(places, rows), rows, [2, 2]).numpy().tolist()
-        [[[2.0], [0.0]], [[0.0], [8.0]]]
-    """
-    batch, count = shape
-    width = found.shape[-1]
-    return tf.reshape(tf.scatter_nd(rows[:, None], found, (batch * count, width)), (batch, count, width))
-
-
 def turned(inputs: tf.Tensor, lengths: tf.Tensor, training: bool) -> tf.Tensor:
     """Each sequence in reverse, the padding after it left in its place.
 

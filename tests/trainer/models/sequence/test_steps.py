@@ -59,27 +59,3 @@ def test_only_what_is_linear_and_short_is_folded() -> None:
     assert folds(attention, 16)
     assert not folds(attention, 17)
     assert not folds(_model(attention="additive").decoder.blocks[0].attention, 1)
-
-
-@pytest.mark.parametrize("kind", ["lstm", "transformer"])
-@pytest.mark.parametrize("source", [True, False])
-def test_a_step_of_some_hypotheses_says_of_them_what_a_step_of_all_says(kind: str, source: bool) -> None:
-    made = model(kind if source else "none", kind, attention="monotonic" if source else "dot")
-    memory = made.encode(SOURCES) if source else None
-    ids = np.random.default_rng(3).integers(4, 10, (3, 4, STEPS)).astype(np.int32)
-    every = some = made.begin(memory, 3, 4, STEPS)
-    # Once dropped, a hypothesis never comes back.
-    for position, rows in enumerate(([0, 1, 2, 3, 5, 7, 8, 9, 11], [1, 2, 3, 7, 8], [2, 7], [7])):
-        given = tf.constant(ids[..., position]), tf.constant(position)
-        whole, every, looked = made.step(memory, every, *given)
-        part, some, seen = made.step(memory, some, *given, tf.constant(rows))
-        assert part.shape == whole.shape
-        assert np.isfinite(part).all()
-        expected = tf.reshape(whole, (12, -1)).numpy()[rows]
-        np.testing.assert_allclose(tf.reshape(part, (12, -1)).numpy()[rows], expected, atol=2e-6)
-        if source:
-            np.testing.assert_allclose(
-                tf.reshape(seen, (12, -1)).numpy()[rows],
-                tf.reshape(looked, (12, -1)).numpy()[rows],
-                atol=2e-6,
-            )
