@@ -101,6 +101,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
         "tfx",
         "tensorflow-transform",
         "tokenizers",
+        "kubeflow-trainer-api",
         "kubernetes",
         "urllib3",
         "apache-beam",

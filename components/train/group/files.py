@@ -18,6 +18,8 @@ HISTORY = "history.json"
 
 _TAIL_BYTES = 16384
 _CODE = re.compile(r"\b[A-Z]+-\d{3}: .*")
+_TOLD = re.compile(r"[IW]\d{4} \d\d:")
+"""How a line of information or a warning begins."""
 _LONGEST = 500
 
 
@@ -103,6 +105,7 @@ def last_words(log: Path, since_byte: int = 0) -> str:
             lines = [line.strip() for line in file.read().decode(errors="replace").splitlines()]
     except OSError:
         return ""
-    found = [match[0] for line in lines if (match := _CODE.search(line))]
+    # What a warning tells of, such as damaged weights of a peer, has ended nobody.
+    found = [match[0] for line in lines if not _TOLD.match(line) and (match := _CODE.search(line))]
     words = found or [line for line in lines if line]
     return words[-1][:_LONGEST] if words else ""
