@@ -168,7 +168,10 @@ def _first_unlike(one: Any, other: Any) -> str:
         return ""
     pairs = one.items() if isinstance(one, dict) else enumerate(one)
     held = other if isinstance(other, dict) else dict(enumerate(other))
-    name, value = next((name, value) for name, value in pairs if value != held.get(name))
+    unlike = [(name, value) for name, value in pairs if value != held.get(name)]
+    if not unlike:
+        return ""
+    name, value = unlike[0]
     return f"{name}.{_first_unlike(value, held.get(name))}".rstrip(".")
 
 

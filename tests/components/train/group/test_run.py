@@ -250,9 +250,9 @@ def test_settings_come_from_the_run_then_from_the_environment_then_from_the_plan
 
 
 def test_an_object_store_holds_the_exchange_alone() -> None:
-    layout = Layout(Path("/root/checkpoints") / KEY, "gs://bucket/groups/")
+    layout = Layout(Path("/checkpoints") / KEY, "gs://bucket/groups/")
     assert layout.exchange == f"gs://bucket/groups/{KEY}/exchange"
-    assert layout.replica(0) == Path(f"/root/checkpoints/{KEY}/replica-0")
+    assert layout.replica(0) == Path(f"/checkpoints/{KEY}/replica-0")
 
 
 def test_termination_ends_a_group_like_an_interrupt(spec: RunSpec) -> None:
