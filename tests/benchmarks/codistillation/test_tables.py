@@ -86,32 +86,39 @@ def test_tables_that_did_not_change_are_not_written_again() -> None:
     assert found["unchanged_bytes"] == pytest.approx(layers, rel=0.05)
 
 
-def replica(cpu: float, peak: int) -> dict[str, Any]:
-    return {"step_seconds": 2 * cpu, "step_cpu_seconds": cpu, "peak_bytes": peak}
+def ones(count: int, cpu: float, peak: int, peers: int) -> list[dict[str, Any]]:
+    measured = {"step_seconds": 2 * cpu, "step_cpu_seconds": cpu, "peak_bytes": peak}
+    common = {"seconds": 60.0, "parameters": MIB // 4, "steps": 1434, "peers": peers}
+    return [{**common, "measured": [measured] * count}]
+
+
+MIB = 1 << 20
+GROUPS = {
+    "1": ones(1, 0.010, 500 * MIB, 0),
+    "2": ones(2, 0.013, 502 * MIB, 1),
+    "4": ones(4, 0.025, 509 * MIB, 3),
+}
 
 
 def test_a_peer_is_a_share_of_a_step_and_copies_of_the_weights() -> None:
-    mib = 1 << 20
-    common = {"seconds": 60.0, "parameters": mib // 4, "steps": 1434}
-    found = {
-        "1": {**common, "peers": 0, "measured": [replica(0.010, 500 * mib)]},
-        "2": {**common, "peers": 1, "measured": [replica(0.013, 502 * mib)] * 2},
-        "4": {**common, "peers": 3, "measured": [replica(0.025, 503 * mib)] * 4},
-    }
+    found = {replicas.TIMES: GROUPS, replicas.MEMORY: GROUPS}
     told = by_name(replicas.figures(found))
     assert told["CPU time of a peer, 2 replicas"].value == pytest.approx(0.3)
     assert told["CPU time of a peer, 4 replicas"].value == pytest.approx(0.5)
     assert not told["CPU time of a peer, 4 replicas"].kept
     assert told["memory of a peer, 2 replicas"].value == pytest.approx(2.0)
+    assert told["memory of a peer, 4 replicas"].value == pytest.approx(3.0)
+    assert not told["memory of a peer, 4 replicas"].kept
     rows = list(replicas.table(found))
-    assert rows[0] == "1,434 steps, weights 1.0 MiB"
-    assert rows[3].split() == ["2", "1", "60.0", "26.00", "13.00", "0.30", "x", "502", "2.0"]
+    assert rows[0] == "times: 1 training each of 1,434 steps; memory: weights of 1 MiB"
+    assert rows[3].split() == ["2", "1", "60.0", "26.00", "13.00", "0.30", "x", "502", "2.00"]
 
 
 def test_a_peer_that_had_not_come_keeps_no_promise() -> None:
-    one = {"seconds": 60.0, "parameters": 1, "steps": 1434, "measured": [replica(0.010, 1 << 20)]}
-    found = {"1": {**one, "peers": 0}, "2": {**one, "peers": 0}}
-    assert not by_name(replicas.figures(found))["CPU time of a peer, 2 replicas"].kept
+    groups = {**GROUPS, "2": ones(2, 0.010, 500 * MIB, 0)}
+    told = by_name(replicas.figures({replicas.TIMES: groups, replicas.MEMORY: groups}))
+    assert not told["CPU time of a peer, 2 replicas"].kept
+    assert not told["memory of a peer, 2 replicas"].kept
 
 
 def trial(seed: int, loss: float, reached: int | None, stale: float | None = 300.0) -> dict[str, Any]:
