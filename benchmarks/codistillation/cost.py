@@ -99,7 +99,7 @@ def _tables(spec: Any) -> dict[str, Turn]:
     from trainer.loop.averaging import WeightAverage
     from trainer.loop.objective import objective_for
     from trainer.loop.stepper import Stepper
-    from trainer.models import build_peer, build_wide_deep
+    from trainer.models import build_wide_deep
     from trainer.optimizers import build_optimizer
 
     plan, model = spec.train, spec.model
@@ -116,7 +116,7 @@ def _tables(spec: Any) -> dict[str, Turn]:
                 network, model.wide, model.deep, plan.learning_rate_decay, SCHEDULED_STEPS, model.linear
             )
             average = WeightAverage(network.trainable_variables, 0.0)
-        teacher = _teacher(kind, lambda: build_peer(spec.features, model, plan.seed), strategy)
+        teacher = _teacher(kind, lambda: build_wide_deep(spec.features, model, plan.seed), strategy)
         jit = compiles(strategy, plan.jit_compile)
         stepper = Stepper(
             strategy, spec.features, network, optimizer, average, objective, order.batch, jit, teacher

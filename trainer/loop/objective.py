@@ -83,19 +83,19 @@ class Objective:
         """What a peer with these logits says, see `trainer.codistillation.teaching.predictions`.
 
         Args:
-            logits: float32 `(..., outputs)`.
+            logits: float32 `(batch, outputs)`.
             step: int scalar, the steps done.
         """
         return predictions(self.task, logits, self._temperatures(step)[1])
 
     def divergence(self, targets: Any, logits: Any, step: Any) -> Any:
-        """The loss of each example, float32 `(...)`, with what peers say in place of its label.
+        """The loss of each example, float32 `(batch,)`, with what peers say in place of its label.
 
         Without label smoothing: what peers say is soft already.
 
         Args:
             targets: as `predictions` gives them.
-            logits: float32 `(..., outputs)`.
+            logits: float32 `(batch, outputs)`.
             step: int scalar, the steps done.
         """
         return divergence(self.task, targets, logits, self._temperatures(step))

@@ -167,26 +167,21 @@ class Stepper:
             loss = losses[0]
             total = tf.add_n(losses) + penalty(self._model) / self._replicas
             if self._teacher is not None:
-                taught = self._taught(self._teacher, step, batch, tf.stack(heads, 1))
-                total += tf.reduce_sum(taught * weights[:, None]) / scale
+                taught = self._taught(self._teacher, step, batch, heads[0])
+                total += tf.reduce_sum(taught * weights) / scale
         gradients = tape.gradient(total, [variable.value for variable in variables])
         self._optimizer.apply(gradients, variables)
         self._average.update()
         return tf.stack([loss, total])
 
-    def _taught(self, teacher: Teacher, step: Any, batch: dict[str, Any], heads: Any) -> Any:
-        """The teaching term of each example and head, `(rows, heads)`; each head is taught by its like."""
+    def _taught(self, teacher: Teacher, step: Any, batch: dict[str, Any], logits: Any) -> Any:
+        """The teaching term of each example, for the joint model."""
         inputs = {name: batch[name] for name in self._inputs}
-
-        def forward(peer: keras.Model) -> Any:
-            logits = tf.reshape(tf.cast(peer(inputs, training=False), tf.float32), tf.shape(heads))
-            return self._objective.predictions(logits, step)
-
         return teacher.term(
             step,
-            tf.shape(heads),
-            forward,
-            lambda targets: self._objective.divergence(targets, heads, step),
+            tf.shape(logits),
+            lambda peer: self._objective.predictions(tf.cast(peer(inputs, training=False), tf.float32), step),
+            lambda targets: self._objective.divergence(targets, logits, step),
         )
 
     def _steps(self, step: Any, block: dict[str, Any]) -> Any:

@@ -33,7 +33,7 @@ from trainer.loop.progress import Heartbeat, Progress
 from trainer.loop.state import State, Weights, identity
 from trainer.loop.stepper import Stepper
 from trainer.loop.stopping import EarlyStopping
-from trainer.models import build_peer, build_wide_deep, placements
+from trainer.models import build_wide_deep, placements
 from trainer.optimizers import PerPart, build_optimizer
 from trainer.spec import FeatureSpec, ModelSpec, ReplicaSpec, TrainSpec
 
@@ -138,7 +138,7 @@ def train(
         tables = {placement.variable.path for placement in placements(network, features)}
         dense = [variable for variable in network.trainable_variables if variable.path not in tables]
         average = WeightAverage(dense, plan.weight_averaging)
-        teacher = group.teacher(lambda: build_peer(features, model, seed), steps) if group else None
+        teacher = group.teacher(lambda: build_wide_deep(features, model, seed), steps) if group else None
     stepper = Stepper(strategy, features, network, optimizer, average, objective, order.batch, jit, teacher)
     companion = group.companion(teacher, steps, network, Path(run_dir)) if group and teacher else None
     stopping = EarlyStopping(plan.early_stopping.patience, plan.early_stopping.min_delta)

@@ -128,24 +128,6 @@ def build_wide_deep(
     return keras.Model(inputs, joint, name="wide_deep")
 
 
-def build_peer(features: FeatureSpec, model: ModelSpec, seed: int) -> keras.Model:
-    """The model of a peer in codistillation, see `build_wide_deep`.
-
-    A linear model beside the joint one teaches that of the replica, and the joint one the joint one: were the
-    peers' mixture the teacher of the joint one, each exchange would draw it to the linear one again.
-
-    Returns:
-        A functional model with the logits of training, `(batch, 2 num_classes)` with a linear model beside
-        the joint one, and without dropout where it is called with `training=False`.
-    """
-    whole = build_wide_deep(features, model, seed)
-    for layer in whole.layers:
-        if isinstance(layer, Mix):
-            apart = keras.layers.Concatenate(name="apart")(layer.input)
-            return keras.Model(whole.input, apart, name=whole.name)
-    return whole
-
-
 def placements(model: keras.Model, features: FeatureSpec) -> list[Placement]:
     """Where the rows of every id column are, wide part first; used to carry rows over by token.
 

@@ -28,7 +28,7 @@ from trainer.loop.objective import Objective
 from trainer.loop.state import State
 from trainer.loop.stepper import Stepper
 from trainer.loop.stopping import EarlyStopping
-from trainer.models import build_peer, build_wide_deep
+from trainer.models import build_wide_deep
 from trainer.optimizers import build_optimizer
 from trainer.spec import (
     BiTemperedSpec,
@@ -84,7 +84,7 @@ def test_the_total_is_the_own_loss_and_the_weighted_teaching_term(
     own = scattered(build_wide_deep(features, MODEL, 1), 1)
     others = [scattered(build_wide_deep(features, MODEL, seed), seed) for seed in (2, 3)]
     optimizer = build_optimizer(own, MODEL.wide, MODEL.deep, "none", 9, MODEL.linear)
-    teacher = Teacher(Peers(lambda: build_peer(features, MODEL, 4), (1, 2)), TEACHING)
+    teacher = Teacher(Peers(lambda: build_wide_deep(features, MODEL, 4), (1, 2)), TEACHING)
     stepper = Stepper(
         tf.distribute.get_strategy(),
         features,
@@ -110,16 +110,15 @@ def test_the_total_is_the_own_loss_and_the_weighted_teaching_term(
             teacher.peers.assign(1, {v.path: v.numpy() for v in others[0].trainable_variables})
             said = others
         logits = own(batch, training=True).numpy().astype(np.float64)
-        heads = np.split(logits, 2, axis=1)
+        joint, alone = np.split(logits, 2, axis=1)
         share = min(step / 4, 1.0) if tempered else 1.0
         t1, t2 = (1 + share * (tempered.t1 - 1), 1 + share * (tempered.t2 - 1)) if tempered else (1.0, 1.0)
-        losses = [weights @ own_loss(objective, label, head, t1, t2) for head in heads]
+        losses = [weights @ own_loss(objective, label, head, t1, t2) for head in (joint, alone)]
         # As the bi-tempered loss of tensors that happen to be 1: without the entropy of soft labels.
         taught = 0.0
-        for place, head in enumerate(heads if said else []):
-            others_heads = [np.split(peer(batch, training=True).numpy(), 2, axis=1)[place] for peer in said]
-            mean = np.mean([by_hand.said(task, logits, t2) for logits in others_heads], 0)
-            taught += weights @ by_hand.loss(task, mean, head, t1, t2)
+        if said:
+            mean = np.mean([by_hand.said(task, peer(batch).numpy(), t2) for peer in said], 0)
+            taught = weights @ by_hand.loss(task, mean, joint, t1, t2)
         before = [peer.get_weights() for peer in teacher.peers._models]
         loss, total = stepper.train(block)
         if not (tempered and step == 0):
