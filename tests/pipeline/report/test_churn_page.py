@@ -138,6 +138,6 @@ def test_the_page_is_whole_and_escapes_what_it_is_given() -> None:
     assert "<b>flights" not in html
     assert html.count('class="bar"') == 3
     assert "exchange every steps" in html
-    assert html.count("<table") == 5
-    # Every pair and every training.
-    assert html.count('<tr><th scope="row">Ensemble of two</th>') == 3 + 3 + 1
+    assert html.count("<table") == 6
+    # Every pair and every training, and the tables of quality and cost.
+    assert html.count('<tr><th scope="row">Ensemble of two</th>') == 3 + 3 + 2
