@@ -1,7 +1,6 @@
-"""Word error rate on words after a short training: single trainings beside groups of two.
+"""Word error rate on words: single trainings beside groups of two.
 
-As `benchmarks.codistillation.quality`, with the rows and the model of `by_word.yaml` and one pass over the
-rows.
+As `benchmarks.codistillation.quality`, with `by_word.yaml` of the example of pronunciation.
 """
 
 from __future__ import annotations
@@ -14,13 +13,11 @@ from benchmarks.codistillation.parts import Given, Json
 from benchmarks.record import Figure
 
 SEEDS, METRICS = 2, ("wer", "per")
-SHORT = "train.epochs=1"
 
 
 def measure(given: Given) -> Json:
     """Trials of every kind and seed."""
-    overrides = (SHORT, *given.overrides)
-    return quality.measured_on(PRONUNCIATION, given, overrides, given.seed_list(SEEDS), METRICS)
+    return quality.measured_on(PRONUNCIATION, given, given.overrides, given.seed_list(SEEDS), METRICS)
 
 
 def table(found: Json) -> Iterator[str]:

@@ -1,10 +1,12 @@
 """Log loss on flights: single trainings beside groups of two, with the same rows and with rows of their own.
 
-At equal steps for each replica. The first replica of a group has the seed of the single training it is
-compared with; a group is judged by the model that it chooses. Steps to a single training's quality are those
-of the first evaluation whose validation loss is as low as that at the end of the single training of the same
-seed. The rates fall to 0 over the planned steps, so most of any training's loss falls at its end: such a
-share is no time that could be saved by stopping there, but one at which the model is already as good.
+At equal steps for each replica, taught from the second half on: before that these short trainings have more
+to learn from their rows than from each other. The first replica of a group has the seed of the single
+training it is compared with; a group is judged by the model that it chooses. Steps to a single training's
+quality are those of the first evaluation whose validation loss is as low as that at the end of the single
+training of the same seed. The rates fall to 0 over the planned steps, so most of any training's loss falls at
+its end: such a share is no time that could be saved by stopping there, but one at which the model is already
+as good.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ from benchmarks.record import Figure
 SINGLE, SAME, DIVIDED = "single", "same rows", "rows divided"
 KINDS = {
     SINGLE: (),
-    SAME: ("train.codistillation={shared_data: 1}",),
-    DIVIDED: ("train.codistillation={shared_data: 0}",),
+    SAME: ("train.codistillation={burn_in: 0.5, ramp: 0.2, shared_data: 1}",),
+    DIVIDED: ("train.codistillation={burn_in: 0.5, ramp: 0.2, shared_data: 0}",),
 }
 SEEDS, METRICS = 5, ("log_loss",)
 EVALUATIONS = "train.evaluations_per_epoch=8"
