@@ -30,7 +30,8 @@ def measure(given: Given) -> Json:
     config = load(FLIGHTS, [TAUGHT, *given.overrides])
     kernels.use_default()
     kernels.use(config)
-    from pipeline.churn.experiment import Experiment, execute
+    from pipeline.churn.asked import Experiment
+    from pipeline.churn.experiment import execute
     from pipeline.local.watcher import Watcher
     from pipeline.root import Root
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from components.adapter import split_files
 from components.train.group.settings import Settings, launched_with
 from components.train.progress import shown_by
 from pipeline import plan
+from pipeline.churn.asked import Experiment
 from pipeline.churn.evaluation import Answers, Evaluation, Sequences, Tables
 from pipeline.churn.laboratory import CODISTILLED, ENSEMBLE, KINDS, SINGLE, Laboratory, Trial
 from pipeline.comparison import Found, Note, Prepared, compare
@@ -19,33 +19,7 @@ from pipeline.local.watcher import Watcher
 from pipeline.report import churn_page
 from pipeline.root import Root
 from trainer.churn import measure, pairs
-from trainer.errors import TandemError
 from trainer.spec import LaunchSpec, SequenceFeatureSpec
-
-
-@dataclasses.dataclass(frozen=True)
-class Experiment:
-    """What is to be compared.
-
-    Args:
-        retrains: models of each kind, with seeds from that of the config on; an ensemble takes a second one.
-    """
-
-    retrains: int
-
-    def check(self) -> None:
-        """Refuses what has no meaning.
-
-        Raises:
-            TandemError: `CHURN-001` fewer than two retrains, between which nothing can change.
-        """
-        if self.retrains < 2:
-            raise TandemError(
-                "CHURN-001",
-                f"Expected at least 2 retrains, to compare them. Received: retrains={self.retrains}",
-                "Give for example --retrains 3.",
-                exit_status=2,
-            )
 
 
 def execute(

@@ -39,11 +39,13 @@ def noise(
     as_json: JsonOption = False,
 ) -> None:
     """What wrong labels cost: logistic and bi-tempered loss on flipped labels, judged on true ones."""
+    from pipeline.noise.asked import Experiment, shares
+
+    experiment = Experiment(shares(flip), seeds, search)
 
     def execute(loaded: Config, directory: Path, place: Root, watcher: ConsoleWatcher) -> Found:
-        from pipeline.noise.experiment import Experiment, execute, shares
+        from pipeline.noise.experiment import execute
 
-        experiment = Experiment(shares(flip), seeds, search)
         return execute(loaded, directory, place, experiment, watcher, watcher.note)
 
     def lines(results: Mapping[str, Any]) -> list[str]:
@@ -51,7 +53,7 @@ def noise(
 
         return lines(results)
 
-    _compared(config, root, overrides or [], as_json, execute, lines, "trials")
+    _compared(config, root, overrides or [], as_json, experiment.check, execute, lines, "trials")
 
 
 def churn(
@@ -62,18 +64,23 @@ def churn(
     as_json: JsonOption = False,
 ) -> None:
     """How much predictions change when trained again: single, codistilled, and an ensemble of two."""
+    from pipeline.churn.asked import Experiment
+
+    experiment = Experiment(retrains)
 
     def execute(loaded: Config, directory: Path, place: Root, watcher: ConsoleWatcher) -> Found:
-        from pipeline.churn.experiment import Experiment, execute
+        from pipeline.churn.experiment import execute
 
-        return execute(loaded, directory, place, Experiment(retrains), watcher, watcher.note)
+        return execute(loaded, directory, place, experiment, watcher, watcher.note)
 
     def lines(results: Mapping[str, Any]) -> list[str]:
         from pipeline.report.churn_page import lines
 
         return lines(results)
 
-    _compared(config, root, overrides or [], as_json, execute, lines, "trainings")
+    _compared(
+        config, root, overrides or [], as_json, lambda _: experiment.check(), execute, lines, "trainings"
+    )
 
 
 def _compared(
@@ -81,6 +88,7 @@ def _compared(
     root: Path | None,
     overrides: list[str],
     as_json: bool,
+    check: Callable[[Config], None],
     execute: Callable[[Config, Path, Root, ConsoleWatcher], Found],
     lines: Callable[[Mapping[str, Any]], list[str]],
     kept: str,
@@ -98,6 +106,7 @@ def _compared(
     from pipeline.runs.lock import ensure_free
 
     loaded = load(config, overrides)
+    check(loaded)
     directory, place = config.resolve().parent, Root.beside(config, root)
     inputs(loaded, directory)
     # Before anything loads TensorFlow.

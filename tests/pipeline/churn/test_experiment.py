@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.churn.asked import Experiment
 from pipeline.churn.evaluation import Answers, Times
-from pipeline.churn.experiment import Experiment, compared
+from pipeline.churn.experiment import compared
 from pipeline.churn.laboratory import CODISTILLED, ENSEMBLE, SINGLE, Trial
 from trainer.errors import TandemError
 from trainer.spec import CodistillationSpec

@@ -125,6 +125,10 @@ def tandem(place: Path, *arguments: str) -> tuple[int, list[str], str, str]:
         ("init --lines x=a.txt --lines y=b.txt --label y", "INIT-013", "a.txt (x) 3, b.txt (y) 2", "empty"),
         ("init --lines x=a.txt --lines y=void.txt --label y", "INIT-002", "void.txt", ""),
         ("init --lines x=a.txt --lines y=latin.txt --label y", "INIT-003", "latin.txt, line 2", "iconv"),
+        ("churn data.yaml --retrains 1", "CHURN-001", "retrains=1", "--retrains 3"),
+        ("noise data.yaml --flip 0.9", "NOISE-003", "0.9", "--flip 0,0.1,0.2,0.4"),
+        ("noise data.yaml --flip a", "NOISE-003", "--flip a", "--flip 0,0.1,0.2,0.4"),
+        ("noise data.yaml --seeds 0", "NOISE-003", "Received: 0", "--seeds 3"),
         ("rum data.yaml", "rum", "No such command", "tandem -h"),
     ],
 )
