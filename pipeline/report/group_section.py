@@ -26,14 +26,14 @@ class Replica:
     end: str
     finished: bool
     cells: tuple[str, ...]
+    exchange: tuple[str, ...]
     causes: tuple[str, ...]
 
 
-HEADS = (
-    "Validation loss", "Training loss", "Steps", "Restarts", "Staleness", "Steps taught", "Written", "Read",
-    "Time",
-)  # fmt: skip
+HEADS = ("Validation loss", "Training loss", "Steps", "Restarts", "Time")
 """Of the cells of a `Replica`."""
+EXCHANGE_HEADS = ("Steps taught", "Staleness, mean", "Staleness, most", "Written", "Read")
+"""Of what it says of the exchange."""
 
 
 def replicas(view: Mapping[str, Any]) -> list[Replica]:
@@ -69,18 +69,20 @@ def sentence(view: Mapping[str, Any]) -> str:
 def _replica(entry: Mapping[str, Any], chosen: float | None) -> Replica:
     exchange, end = mapping(entry.get("exchange")), str(entry.get("end") or "")
     causes = entry.get("causes")
-    mean, most = (finite(entry.get(f"{name}_staleness_steps")) for name in ("mean", "max"))
     planned = finite(entry.get("steps_planned"))
     cells = (
         number(entry.get("validation_loss")),
         number(entry.get("loss")),
         count(entry.get("steps")) + ("" if planned is None else f" of {count(planned)}"),
         count(entry.get("restarts")),
-        ABSENT if mean is None or most is None else f"{count(mean)}, at most {count(most)}",
+        seconds(entry.get("seconds")),
+    )
+    taught = (
         count(entry.get("teaching_steps")),
+        count(entry.get("mean_staleness_steps")),
+        count(entry.get("max_staleness_steps")),
         size(exchange.get("bytes_written")),
         size(exchange.get("bytes_read")),
-        seconds(entry.get("seconds")),
     )
     return Replica(
         name=count(entry.get("index")),
@@ -88,5 +90,6 @@ def _replica(entry: Mapping[str, Any], chosen: float | None) -> Replica:
         end=WORDS.get(end, end or ABSENT),
         finished=end == "finished",
         cells=cells,
+        exchange=taught,
         causes=tuple(str(cause) for cause in causes) if isinstance(causes, list) else (),
     )

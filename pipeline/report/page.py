@@ -118,6 +118,7 @@ def _context(view: Mapping[str, Any]) -> dict[str, Any]:
         "history": model_section.history_table(view),
         "replicas": replicas,
         "group_heads": group_section.HEADS,
+        "exchange_heads": group_section.EXCHANGE_HEADS,
         "group_sentence": group_section.sentence(view),
         "overall": list(comparison.overall(view).values()),
         "baseline_problem": str(metrics.get("baseline_problem") or ""),
