@@ -28,6 +28,7 @@ KINDS = {
     DIVIDED: ("train.codistillation={burn_in: 0.5, ramp: 0.2, shared_data: 0}",),
 }
 SEEDS, METRICS = 5, ("log_loss",)
+MOST = 1.0
 EVALUATIONS = "train.evaluations_per_epoch=8"
 DAYS = "data.split.validation_fraction=0.1"
 """The five days that the example keeps for validation decide little: a group's model is chosen by them."""
@@ -112,16 +113,18 @@ def table(found: Json) -> Iterator[str]:
 
 
 def figures(found: Json) -> list[Figure]:
-    """Means of the first metric, groups beside single trainings, and the share of steps to their quality."""
-    name = found["metrics"][0]
-    told, single = name.replace("_", " "), statistics.fmean(values(found, SINGLE, name))
+    """Means of the first metric and of the validation loss, groups beside single trainings, and the share of
+    steps to their quality. A group on the same rows is promised to be no worse."""
+    made = []
     steps = [one["steps"] for one in found["kinds"][SINGLE]]
-    made = [Figure(f"{told}, {SINGLE}", single, "", noise=NOISE)]
-    for kind, entries in found["kinds"].items():
-        if kind == SINGLE:
-            continue
-        own = statistics.fmean(values(found, kind, name))
-        made.append(Figure(f"{told}, {kind}, to single", own / single, "times", noise=NOISE))
+    for name in (found["metrics"][0], "validation_loss"):
+        told, single = name.replace("_", " "), statistics.fmean(values(found, SINGLE, name))
+        made.append(Figure(f"{told}, {SINGLE}", single, "", noise=NOISE))
+        for kind in (SAME, DIVIDED):
+            own, limit = statistics.fmean(values(found, kind, name)), MOST if kind == SAME else None
+            made.append(Figure(f"{told}, {kind}, to single", own / single, "times", limit=limit, noise=NOISE))
+    for kind in (SAME, DIVIDED):
+        entries = found["kinds"][kind]
         share, _ = share_of_steps([one["steps_to_single"] for one in entries], steps)
         if share is not None:
             made.append(Figure(f"steps to the quality of single, {kind}", share, "times"))

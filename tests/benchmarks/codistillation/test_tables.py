@@ -146,6 +146,9 @@ COMPARED = {
 def test_groups_are_compared_seed_by_seed_and_by_the_steps_to_a_single_quality() -> None:
     told = by_name(quality.figures(COMPARED))
     assert told["log loss, same rows, to single"].value == pytest.approx(0.9)
+    assert told["log loss, same rows, to single"].kept
+    assert told["validation loss, same rows, to single"].value == pytest.approx(0.505 / 0.55)
+    assert told["validation loss, rows divided, to single"].limit is None
     assert told["steps to the quality of single, same rows"].value == pytest.approx(0.625)
     assert "steps to the quality of single, rows divided" not in told
     _, _, single, same, divided = quality.table(COMPARED)
