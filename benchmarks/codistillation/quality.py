@@ -94,7 +94,8 @@ def table(found: Json) -> Iterator[str]:
     yield f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}, {steps[0]:,} steps for each replica"
     heads = "".join(f" {name.replace('_', ' '):>16} {'spread':>8} {'to single':>10}" for name in names)
     yield f"{'':<14}{heads} {'steps to single':>18} {'staleness':>10}"
-    for kind, entries in found["kinds"].items():
+    for kind in KINDS:
+        entries = found["kinds"][kind]
         line = f"{kind:<14}"
         for name in names:
             own, other = values(found, kind, name), values(found, SINGLE, name)

@@ -51,6 +51,11 @@ def measure(given: Given) -> Json:
     return {"single": single, "every": swept}
 
 
+def by_steps(found: Json) -> list[tuple[int, list[Json]]]:
+    """Trainings by the steps between exchanges, ascending: JSON keeps them as texts, in the order of those."""
+    return sorted((int(every), entries) for every, entries in found["every"].items())
+
+
 def losses(entries: list[Json]) -> list[float]:
     """Log loss of every seed."""
     return [one["log_loss"] for one in entries]
@@ -64,14 +69,14 @@ def table(found: Json) -> Iterator[str]:
         f"{'steps apart':>12} {'staleness':>10} {'taught':>7} {'log loss':>9} {'spread':>8} {'to single':>10}"
     )
     yield f"{'single':>12} {'':>10} {'':>7} {statistics.fmean(single):9.4f} {spread(single):8.4f}"
-    for every, entries in found["every"].items():
+    for every, entries in by_steps(found):
         own = losses(entries)
         stale = [one["mean_staleness_steps"] for one in entries if one["mean_staleness_steps"] is not None]
         told = f"{statistics.fmean(stale):10,.0f}" if stale else f"{'-':>10}"
         difference = statistics.fmean(one - two for one, two in zip(own, single, strict=True))
         taught = statistics.fmean(one["teaching_share"] for one in entries)
         yield (
-            f"{int(every):12,} {told} {taught:7.0%} {statistics.fmean(own):9.4f} {spread(own):8.4f} "
+            f"{every:12,} {told} {taught:7.0%} {statistics.fmean(own):9.4f} {spread(own):8.4f} "
             f"{difference:+10.4f}"
         )
 
@@ -81,12 +86,12 @@ def figures(found: Json) -> list[Figure]:
     single = statistics.fmean(losses(found["single"]))
     return [
         Figure(
-            f"log loss, every {int(every):,} step{'s' if every != '1' else ''}, to single",
+            f"log loss, every {every:,} step{'s' if every != 1 else ''}, to single",
             statistics.fmean(losses(entries)) / single,
             "times",
             noise=NOISE,
         )
-        for every, entries in found["every"].items()
+        for every, entries in by_steps(found)
     ]
 
 
@@ -95,5 +100,5 @@ def draw(found: Json) -> None:
     from benchmarks.codistillation.picture import picture
     from trainer.storage import write_atomic
 
-    swept = {int(every): losses(entries) for every, entries in found["every"].items()}
+    swept = {every: losses(entries) for every, entries in by_steps(found)}
     write_atomic(IMAGE, picture(losses(found["single"]), swept))

@@ -135,10 +135,11 @@ def trial(seed: int, loss: float, reached: int | None, stale: float | None = 300
 
 COMPARED = {
     "metrics": ["log_loss"],
+    # In the order of the texts, as they are kept.
     "kinds": {
-        quality.SINGLE: [trial(1, 0.50, 100, None), trial(2, 0.40, 100, None)],
-        quality.SAME: [trial(1, 0.44, 50), trial(2, 0.37, 75)],
         quality.DIVIDED: [trial(1, 0.50, None), trial(2, 0.41, None)],
+        quality.SAME: [trial(1, 0.44, 50), trial(2, 0.37, 75)],
+        quality.SINGLE: [trial(1, 0.50, 100, None), trial(2, 0.40, 100, None)],
     },
 }
 
@@ -165,7 +166,13 @@ SWEPT = {
             {"log_loss": loss, "steps": 3824, "mean_staleness_steps": stale, "teaching_share": 0.9}
             for loss in (low, low + 0.01)
         ]
-        for every, low, stale in ((1, 0.46, 120.0), (250, 0.47, 350.0), (2500, 0.48, None))
+        # In the order of the texts, as they are kept.
+        for every, low, stale in (
+            (1, 0.46, 120.0),
+            (250, 0.47, 350.0),
+            (2500, 0.48, None),
+            (50, 0.465, 150.0),
+        )
     },
 }
 
@@ -173,16 +180,17 @@ SWEPT = {
 def test_staleness_is_shown_as_measured_beside_the_setting() -> None:
     rows = [line.split() for line in staleness.table(SWEPT)]
     assert rows[3] == ["1", "120", "90%", "0.4650", "0.0100", "-0.0250"]
-    assert rows[5][:2] == ["2,500", "-"]
+    assert [row[0] for row in rows[3:]] == ["1", "50", "250", "2,500"]
+    assert rows[6][:2] == ["2,500", "-"]
     told = by_name(staleness.figures(SWEPT))
     assert told["log loss, every 1 step, to single"].value == pytest.approx(0.465 / 0.49)
 
 
 def test_the_picture_is_well_formed_and_has_every_training() -> None:
-    swept = {int(every): staleness.losses(entries) for every, entries in SWEPT["every"].items()}
+    swept = {every: staleness.losses(entries) for every, entries in staleness.by_steps(SWEPT)}
     root = xml.etree.ElementTree.fromstring(picture.picture(staleness.losses(SWEPT["single"]), swept))
     space = "{http://www.w3.org/2000/svg}"
-    assert len(root.findall(f"{space}circle")) == 6
+    assert len(root.findall(f"{space}circle")) == 8
     (line,) = root.findall(f"{space}polyline")
     places = [tuple(map(float, pair.split(","))) for pair in line.attrib["points"].split()]
     assert [x for x, _ in places] == sorted(x for x, _ in places)
