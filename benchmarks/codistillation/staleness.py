@@ -52,7 +52,7 @@ def measure(given: Given) -> Json:
 
 
 def by_steps(found: Json) -> list[tuple[int, list[Json]]]:
-    """Trainings by the steps between exchanges, ascending: JSON keeps them as texts, in the order of those."""
+    """Trainings by the steps between exchanges, ascending, unlike the texts that JSON keeps them by."""
     return sorted((int(every), entries) for every, entries in found["every"].items())
 
 
