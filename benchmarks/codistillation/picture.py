@@ -66,8 +66,8 @@ def picture(single: Sequence[float], swept: Mapping[int, Sequence[float]]) -> st
             f'<circle cx="{x}" cy="{scale.up(loss)}" r="4" fill="{GROUP}" fill-opacity="0.6"/>'
             for loss in swept[steps]
         ]
-    y = scale.up(statistics.fmean(swept[every[0]]))
-    lines.append(f'<text x="{LEFT + 10}" y="{y - 10}" fill="{GROUP}">codistilled, two replicas</text>')
+    right = f'x="{WIDTH - RIGHT}" y="{TOP - 12}" text-anchor="end"'
+    lines.append(f'<text {right} fill="{GROUP}">codistilled, two replicas</text>')
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 
