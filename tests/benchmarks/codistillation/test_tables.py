@@ -106,9 +106,10 @@ def test_a_peer_is_a_share_of_a_step_and_copies_of_the_weights() -> None:
     assert told["CPU time of a peer, 2 replicas"].value == pytest.approx(0.3)
     assert told["CPU time of a peer, 4 replicas"].value == pytest.approx(0.5)
     assert not told["CPU time of a peer, 4 replicas"].kept
-    assert told["memory of a peer, 2 replicas"].value == pytest.approx(2.0)
-    assert told["memory of a peer, 4 replicas"].value == pytest.approx(3.0)
-    assert not told["memory of a peer, 4 replicas"].kept
+    assert told["memory of the first peer, 2 replicas"].value == pytest.approx(2.0)
+    assert told["memory of the first peer, 2 replicas"].kept
+    assert told["memory of a further peer, 4 replicas"].value == pytest.approx(3.5)
+    assert not told["memory of a further peer, 4 replicas"].kept
     rows = list(replicas.table(found))
     assert rows[0] == "times: 1 training each of 1,434 steps; memory: weights of 1 MiB"
     assert rows[3].split() == ["2", "1", "60.0", "26.00", "13.00", "0.30", "x", "502", "2.00"]
@@ -118,7 +119,7 @@ def test_a_peer_that_had_not_come_keeps_no_promise() -> None:
     groups = {**GROUPS, "2": ones(2, 0.010, 500 * MIB, 0)}
     told = by_name(replicas.figures({replicas.TIMES: groups, replicas.MEMORY: groups}))
     assert not told["CPU time of a peer, 2 replicas"].kept
-    assert not told["memory of a peer, 2 replicas"].kept
+    assert not told["memory of the first peer, 2 replicas"].kept
 
 
 def trial(seed: int, loss: float, reached: int | None, stale: float | None = 300.0) -> dict[str, Any]:
