@@ -15,7 +15,8 @@ class Experiment:
     Args:
         flips: shares of labels to flip, ascending.
         seeds: how many trainings of each kind, with seeds from that of the config on.
-        search: also try `GRID` with the first seed, and train the chosen temperatures with all.
+        search: also try the `GRID` of `pipeline.noise.experiment` with the first seed, and train the chosen
+            temperatures with all.
     """
 
     flips: tuple[float, ...]
