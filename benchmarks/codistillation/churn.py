@@ -18,7 +18,7 @@ from benchmarks.quality import FLIGHTS, NOISE
 from benchmarks.record import Figure
 
 RETRAINS = 5
-TAUGHT = "train.codistillation={replicas: 3, weight: 9, burn_in: 0.3, ramp: 0.6, launch: {patience: 2}}"
+TAUGHT = "train.codistillation={replicas: 4, weight: 6, burn_in: 0.3, ramp: 0.6, launch: {patience: 2}}"
 LEAST_REDUCTION = 35.0
 SINGLE, CODISTILLED, ENSEMBLE = "single", "codistilled", "ensemble"
 
