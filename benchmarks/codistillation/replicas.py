@@ -1,12 +1,12 @@
 """Time and memory of a replica in groups of 2, 4 and 8, beside a single training.
 
 Each peer is promised to cost a replica one more forward pass, and two more copies of the weights: those of
-its model, and the bytes that were read; with the first one come those that are handed over and written. The
-trainings are small ones on the example of flights, without burn-in, and long enough that all replicas are
-there. Times are those of a step in the last quarter: CPU time of all threads of a replica is what counts,
-since wall time depends on how many replicas share a core. Memory is the peak of a replica's process up to its
-last step, in shorter trainings whose tables of embeddings are so large that copies of the weights can be told
-from all that a process holds besides.
+its model, and the bytes that were read; with the first one comes what the exchange needs. The trainings are
+small ones on the example of flights, without burn-in, and long enough that all replicas are there. Times are
+those of a step in the last quarter: CPU time of all threads of a replica is what counts, since wall time
+depends on how many replicas share a core. Memory is the peak of a replica's process up to its last step, in
+shorter trainings whose tables of embeddings are so large that copies of the weights can be told from all that
+a process holds besides.
 """
 
 from __future__ import annotations
