@@ -12,6 +12,9 @@ from typing import Any
 OUTCOME = "group.json"
 """In the model run of a group, how each replica went and which one was chosen."""
 
+POD_HEADER = "== pod "
+"""Before what a pod says, in the log of its replica."""
+
 PROGRESS = "progress.json"
 TRAINING = "training.json"
 HISTORY = "history.json"
@@ -107,5 +110,5 @@ def last_words(log: Path, since_byte: int = 0) -> str:
         return ""
     # What a warning tells of, such as damaged weights of a peer, has ended nobody.
     found = [match[0] for line in lines if not _TOLD.match(line) and (match := _CODE.search(line))]
-    words = found or [line for line in lines if line]
+    words = found or [line for line in lines if line and not line.startswith(POD_HEADER)]
     return words[-1][:_LONGEST] if words else ""

@@ -73,6 +73,7 @@ class ClusterLauncher:
         self._view = View(api, group, self._timing.watch_seconds, self._timing.forgive_seconds)
         self._waits = Waits(api, self._view, pods.start_seconds, self._timing, clock)
         self._logs = Logs(api, self._has_ended, self._timing.log_seconds)
+        self._told: set[int] = set()
         try:
             self._layout: Layout = self._choose(restarts)
         except BaseException:
@@ -89,6 +90,7 @@ class ClusterLauncher:
         if self._waits.has_failed(member.index):
             self._steady.stop(member)
         self._waits.forget(member.index)
+        self._told.discard(member.index)
         self._steady.start(member)
 
     def state(self, member: Member) -> State:
@@ -101,6 +103,8 @@ class ClusterLauncher:
         self._follow()
         if now.kind != "waiting":
             self._waits.forget(member.index)
+            if now.kind == "failed" and now.status and member.index not in self._told:
+                self._let_tell(member)
             late = self._timing.result_seconds
             return State(now.kind, now.status, now.restarts, now.final, now.reason, late)
         reason, failure = self._waits.look(member.index, now)
@@ -221,6 +225,14 @@ class ClusterLauncher:
             member = self._members.get(index_of(pod))
             if member is not None and has_started(pod):
                 self._logs.follow(pod["metadata"]["name"], _log_of(member.log, host_of(pod)))
+
+    def _let_tell(self, member: Member) -> None:
+        """Waits until the log says why it failed: its Job may be seen to fail before what its pod said."""
+        self._told.add(member.index)
+        deadline = self._clock() + self._timing.words_seconds
+        while not self._logs.is_copied(member.log) and self._clock() < deadline:
+            time.sleep(0.02)
+            self._follow(quietly=True)
 
     def _has_ended(self, name: str) -> bool:
         try:

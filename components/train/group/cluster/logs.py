@@ -11,10 +11,10 @@ from absl import logging
 
 from components.train.group.cluster.api import Api
 from components.train.group.cluster.manifest import CONTAINER
+from components.train.group.files import POD_HEADER
 from trainer.errors import TandemError
 from trainer.faults import point
 
-_HEADER = "== pod "
 _LONGEST_WAIT_SECONDS = 10.0
 _STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?Z ")
 
@@ -56,6 +56,11 @@ class Logs:
         thread = self._threads.get(pod)
         return thread is not None and thread.is_alive()
 
+    def is_copied(self, path: Path) -> bool:
+        """Whether a pod was followed into a file, and the file holds all that it said."""
+        thread = self._latest.get(path)
+        return thread is not None and not thread.is_alive()
+
     def close(self, seconds: float) -> None:
         """Lets pods that have ended be copied to their end.
 
@@ -81,7 +86,7 @@ class Logs:
             with path.open("ab") as file:
                 if since is None:
                     point("group.log_pod", path)
-                    file.write(f"{_HEADER}{pod}\n".encode())
+                    file.write(f"{POD_HEADER}{pod}\n".encode())
                     file.flush()
                 since = since or b""
                 while not self._closed.is_set():
@@ -127,7 +132,7 @@ def _reached(path: Path, pod: str) -> bytes | None:
     """Time of the last line, if the file ends with the log of this pod; None if it does not."""
     if not path.is_file():
         return None
-    _, header, rest = path.read_bytes().rpartition(_HEADER.encode())
+    _, header, rest = path.read_bytes().rpartition(POD_HEADER.encode())
     name, _, lines = rest.partition(b"\n")
     if not header or name.decode(errors="replace") != pod:
         return None

@@ -20,6 +20,11 @@ FAILED = "E1126 15:20:02.123456 77 __main__.py:44] CODIST-001: The directory bel
         ([FAILED, "  Give another one.", WARNED], "CODIST-001: The directory belongs to another group."),
         ([WARNED, "Traceback", "OSError: [Errno 28] No space left"], "OSError: [Errno 28] No space left"),
         (["Killed"], "Killed"),
+        (
+            ["== pod tandem-r0-1", "2026-11-26T09:00:00.5Z Killed", "== pod tandem-r0-2"],
+            "2026-11-26T09:00:00.5Z Killed",
+        ),
+        (["== pod tandem-r0-1"], ""),
         ([], ""),
     ],
 )

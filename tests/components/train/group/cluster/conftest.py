@@ -28,6 +28,7 @@ FAST = Timing(
     gone_seconds=0.6,
     close_seconds=1.0,
     log_seconds=0.05,
+    words_seconds=5.0,
 )
 
 

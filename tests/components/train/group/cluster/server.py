@@ -51,7 +51,7 @@ class Cluster:
 
     `faults` holds pairs of `verb resource` and an action for the next such requests: an answer, `disconnect`
     (before anything is done), `lost` (after it was done), `cut` or `garbled` (a list breaks off, or is none),
-    or seconds to be slow.
+    or seconds to be slow. Lines of logs are sent `log_late_seconds` after they were asked for.
     """
 
     def __init__(self) -> None:
@@ -64,6 +64,7 @@ class Cluster:
         self.faults: list[tuple[str, Any]] = []
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.cut_after: int | None = None
+        self.log_late_seconds = 0.0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -281,6 +282,7 @@ def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
             sent = 0
             with contextlib.suppress(ConnectionError):
                 self._begin()
+                time.sleep(cluster.log_late_seconds)
                 while cluster.open:
                     over = (
                         storage.objects["pods"].get(pod, {"status": {"phase": "Failed"}})["status"]["phase"]

@@ -107,6 +107,13 @@ def test_one_that_crashes_for_ever_is_given_up_and_one_that_is_refused_is_not_tr
     assert "TRAIN-102: it went wrong" in endings[2].causes[-1]
 
 
+def test_what_one_said_last_is_its_cause_even_where_its_log_comes_later_than_its_end(cluster, end):
+    cluster.log_late_seconds = 1.0
+    endings = end(["whole"], [2], [2])
+    assert [one.standing.kind for one in endings] == ["finished", "refused", "refused"]
+    assert all("TRAIN-102: it went wrong" in one.causes[-1] for one in endings[1:])
+
+
 def test_a_result_that_the_volume_shows_late_is_waited_for(end):
     endings = end(["unseen"], ["unseen"], ["unseen"])
     assert [(one.standing.kind, one.standing.restarts, one.causes) for one in endings] == [
