@@ -40,9 +40,12 @@ def promote(
         TandemError: `SERVE-040` if there is no such service or its newest revision is not ready, `SERVE-041`
             if the traffic has not moved in time, and what the API raises.
     """
-    started = time.monotonic()
+    started, first = time.monotonic(), None
     while True:
+        asked = time.monotonic()
         existing = services.get(name)
+        # How old an answer is, is not known: what counts is from the arrival of the first to this question.
+        first = time.monotonic() if first is None else first
         now = state(existing or {})
         if existing is None or not now.ready or now.created != now.running:
             raise TandemError(
@@ -56,10 +59,10 @@ def promote(
         if split is None and now.rolled_out == now.running:
             logging.info("%s takes all traffic of %s.", uri, name)
             return uri
-        passed = time.monotonic() - started
-        if split is not None and passed >= settle_seconds and services.patch(existing, _CHANGE) is not None:
+        settled = asked - first >= settle_seconds
+        if split is not None and settled and services.patch(existing, _CHANGE) is not None:
             logging.info("Promoting %s.", uri)
-        if passed >= timeout_seconds + settle_seconds:
+        if time.monotonic() - started >= timeout_seconds + settle_seconds:
             raise TandemError(
                 "SERVE-041",
                 f"Expected {uri} to take all traffic within {timeout_seconds:g} seconds. Received: "

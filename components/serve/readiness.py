@@ -80,12 +80,16 @@ class Watch:
         self._moved = before is None
         self._since: float | None = None
 
-    def ready(self, now: State, seconds: float) -> bool:
+    def ready(self, now: State, asked: float, answered: float) -> bool:
         """Takes the state at a time and tells whether the change is done.
+
+        How old an answer is, is not known, only that it was given after the question and before its arrival:
+        what counts is the time from the arrival of the first ready to the question that the last one answers.
 
         Args:
             now: what the service reports.
-            seconds: when, on a clock that only goes forward.
+            asked: when it was asked for, on a clock that only goes forward.
+            answered: when it arrived, on the same clock.
         """
         self._moved = self._moved or self._moves(now)
         if not now.ready or (self._mode == "serverless" and now.created != now.running):
@@ -93,8 +97,9 @@ class Watch:
             return False
         if not self._moved and self._strict:
             return False
-        self._since = seconds if self._since is None else self._since
-        return seconds - self._since >= (self._settle if self._moved else max(self._settle, self._quiet))
+        self._since = answered if self._since is None else self._since
+        settled = max(asked - self._since, 0.0)
+        return settled >= (self._settle if self._moved else max(self._settle, self._quiet))
 
     def _moves(self, now: State) -> bool:
         assert self._before is not None

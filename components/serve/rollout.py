@@ -148,6 +148,7 @@ def _wait(services: Services, settings: Settings, uri: str, change: _Change, tim
     deadline = time.monotonic() + settings.ready_timeout_seconds
     told, service = "", dict[str, Any]()
     while True:
+        asked = time.monotonic()
         try:
             found = services.get(settings.name)
         except TandemError as error:
@@ -160,7 +161,7 @@ def _wait(services: Services, settings: Settings, uri: str, change: _Change, tim
             service, now = found, state(found)
             if now.mode and now.mode not in manifest.MODES[settings.mode]:
                 return _Seen(False, service, "", _other_mode(settings, now.mode))
-            if watch.ready(now, time.monotonic()):
+            if watch.ready(now, asked, time.monotonic()):
                 return _Seen(True, service, "")
             reason = now.reason
         if reason != told:

@@ -102,7 +102,7 @@ def test_a_release_that_fails_is_recorded_and_fails_the_step(steps, cluster):
     steps(1)
     cluster.behaviours["s3://bucket/runs/2/release"] = "never"
     with pytest.raises(TandemError, match=r"SERVE-030.*the model stays pushed"):
-        steps(2, ready_timeout_seconds=1.5)
+        steps(2, ready_timeout_seconds=3)
     record = json.loads((steps.root / "2" / "service" / executor.FILE_NAME).read_text())
     assert (record["served"], record["rolled_back"], record["failure"]) == (False, True, "SERVE-030")
     assert cluster.uri() == "s3://bucket/runs/1/release"

@@ -14,7 +14,7 @@ def service(ready: str, observed: int | None, created: str = "", running: str = 
 
 
 def watched(watch: Watch, *states: State) -> list[bool]:
-    return [watch.ready(one, float(second)) for second, one in enumerate(states)]
+    return [watch.ready(one, float(second), float(second)) for second, one in enumerate(states)]
 
 
 def test_a_ready_counts_after_the_workload_has_moved_and_it_has_settled() -> None:
@@ -46,6 +46,16 @@ def test_a_change_that_need_not_move_anything_counts_after_a_while() -> None:
     old = service("True", 4)
     watch = Watch(old, "standard", settle_seconds=0, strict=False, quiet_seconds=2)
     assert watched(watch, old, old, old) == [False, False, True]
+
+
+def test_the_time_that_answers_take_does_not_count() -> None:
+    new = service("True", 5)
+    watch = Watch(None, "standard", settle_seconds=2)
+    # Both may have been given in the same moment, just before 3.
+    assert not watch.ready(new, 0.0, 3.0)
+    assert not watch.ready(new, 2.9, 9.0)
+    assert not watch.ready(new, 4.9, 9.0)
+    assert watch.ready(new, 5.0, 5.1)
 
 
 def test_a_status_that_is_missing_is_not_ready() -> None:
