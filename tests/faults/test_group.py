@@ -260,7 +260,7 @@ def test_a_directory_of_another_group_is_refused_by_every_replica(
 
 
 def test_when_nobody_is_left_the_causes_are_told(spec: Callable[..., RunSpec]) -> None:
-    given = spec(2, restarts=0)
+    given = spec(2, restarts=0, patience=20.0)
     broken = {"TANDEM_FAULT": "raise train.begin"}
     launcher = LocalLauncher(2, lambda *_: broken)
     with pytest.raises(TandemError) as caught:

@@ -29,7 +29,8 @@ def rows() -> pd.DataFrame:
 def test_a_group_ends_with_one_gated_model_and_how_it_is_launched_leaves_it_cached(project) -> None:
     project.init(project.data(rows()), "answer")
     shared = project.directory / "shared"
-    result = project.run(*SETTINGS, f"train.codistillation.launch.directory={shared}")
+    launch = f"train.codistillation.launch.directory={shared}", "train.codistillation.launch.patience=20"
+    result = project.run(*SETTINGS, *launch)
     assert result.summary["status"] == "pushed"
     group = result.view["group"]
     assert [one["end"] for one in group["replicas"]] == ["finished"] * 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -32,7 +33,8 @@ from trainer.errors import TandemError
 Json = dict[str, Any]
 Made = Callable[..., Pods]
 PROJECT = Path(__file__).resolve().parents[3]
-NOBODY = 65532
+# Of this run: another one on the machine may leave files of its own.
+NOBODY = 20_000 + os.getpid() % 40_000
 
 
 def test_a_step_that_ran_is_recorded_with_its_log(pods: Made) -> None:
@@ -226,7 +228,7 @@ class Stopped:
             running.send_signal(signal.SIGTERM)
             _, self.told = running.communicate(timeout=60)
         self.status = running.returncode
-        found = [(path, path.lstat()) for path in self._shared()] if restricted else []
+        found = self._shared() if restricted else ()
         self.written = [path for path, one in found if one.st_uid == NOBODY and one.st_ctime > began]
 
     def checkpoints(self) -> list[Path]:
@@ -246,13 +248,16 @@ class Stopped:
     def _found(self) -> Json:
         return {"warm_start_from": self.volume.begin()["warm_start_from"]}
 
-    def _shared(self) -> Iterator[Path]:
+    def _shared(self) -> Iterator[tuple[Path, os.stat_result]]:
         """Files in the places that everybody may write to, but for those of the tests."""
         for place in map(Path, ("/tmp", "/var/tmp", "/dev/shm")):
             for folder, folders, files in os.walk(place):
                 if Path(folder) == self.volume.place.parent:
                     folders.remove(self.volume.place.name)
-                yield from (Path(folder) / name for name in (*folders, *files))
+                for path in (Path(folder) / name for name in (*folders, *files)):
+                    # What another process has removed meanwhile was not left behind.
+                    with contextlib.suppress(FileNotFoundError):
+                        yield path, path.lstat()
 
 
 @pytest.fixture(scope="module")

@@ -30,9 +30,14 @@ from trainer.loop import train
 from trainer.spec import FeatureSpec, ModelSpec, ReplicaSpec, TrainSpec
 told = json.loads(sys.argv[1])
 root = pathlib.Path(told["root"])
+other = root / "exchange" / f"replica-{1 - told['index']}"
 def progress(step, *_):
     if step >= told["kill_at_step"]:
         os.kill(os.getpid(), signal.SIGKILL)
+    # By now both have handed on their weights after step 10: neither ends before the other has published.
+    end = time.monotonic() + 120
+    while step >= 20 and not any(other.glob("manifest-*.json")) and time.monotonic() < end:
+        time.sleep(0.05)
     time.sleep(0.3)
 replica = ReplicaSpec(told["index"], "group", str(root / "exchange"))
 (root / f"ready-{replica.index}").touch()

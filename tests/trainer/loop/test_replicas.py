@@ -121,7 +121,7 @@ def two_replicas(
         },
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
     assert child.returncode == 0, child.stderr[-3000:]

@@ -68,14 +68,14 @@ def test_a_group_goes_on_with_one_killed_one_stopped_and_one_refused(tmp_path: P
         member(tmp_path, 3, at=5, then="refuse"),
     ]
     local = launcher(4)
-    launch = LaunchSpec(stall_seconds=1.5, patience=5.0)
+    launch = LaunchSpec(stall_seconds=5.0, patience=5.0)
     endings = Watch(local, members, launch, lambda _: None, poll_seconds=0.05).run()
     assert [ending.standing.kind for ending in endings] == ["finished", "finished", "finished", "refused"]
     assert [ending.standing.restarts for ending in endings] == [0, 1, 1, 0]
     assert [ending.causes for ending in endings] == [
         [],
         ["killed: Killed"],
-        ["no progress for 1.5 s"],
+        ["no progress for 5 s"],
         ["exit status 2: NAME-002: Expected 1. Received: 2"],
     ]
     assert summary(members[0])["variables"]["COLOUR"] == "attempt 0"

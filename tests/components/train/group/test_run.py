@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import signal
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -257,16 +256,21 @@ def test_an_object_store_holds_the_exchange_alone() -> None:
 
 def test_termination_ends_a_group_like_an_interrupt(spec: RunSpec) -> None:
     class Waits(Made):
+        told = False
+
         def state(self, member: Member) -> State:
             del member
+            if not self.told:
+                self.told = True
+                # Nobody listening, it would end the tests.
+                assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+                os.kill(os.getpid(), signal.SIGTERM)
             return State("running")
 
         def stop(self, member: Member) -> None:
             del member
 
     waits = Waits([None, None, None])
-    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM))
-    timer.start()
     with pytest.raises(KeyboardInterrupt):
         run_group(spec, quietly, waits)
     assert waits.closed

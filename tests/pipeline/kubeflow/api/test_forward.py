@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -48,6 +49,16 @@ def alive(pid: int) -> bool:
     return True
 
 
+def until_ended(pid: int) -> None:
+    """Waits until a killed process has ended, whether or not its parent has asked after it."""
+    file = Path(f"/proc/{pid}/stat")
+    end = time.monotonic() + 30
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        while file.read_text().rpartition(")")[2].split()[0] != "Z":
+            assert time.monotonic() < end, "it goes on"
+            time.sleep(0.01)
+
+
 def test_the_api_is_reached_and_the_process_ends(kubectl: Path, tmp_path: Path) -> None:
     cluster = Cluster("kf", "here", tmp_path / "kubeconfig")
     with connect(Options(port_forward=True, cluster=cluster), None) as client:
@@ -61,8 +72,9 @@ def test_the_api_is_reached_and_the_process_ends(kubectl: Path, tmp_path: Path) 
 
 def test_a_forward_that_broke_off_is_made_anew(kubectl: Path) -> None:
     with connect(Options(port_forward=True), None) as client:
-        os.kill(int(kubectl.read_text().split()[0]), signal.SIGKILL)
-        time.sleep(0.2)
+        killed = int(kubectl.read_text().split()[0])
+        os.kill(killed, signal.SIGKILL)
+        until_ended(killed)
         assert isinstance(client, Client)
         client.is_multi_user()
         first, second = (int(line.split()[0]) for line in kubectl.read_text().splitlines())

@@ -57,7 +57,7 @@ def test_a_slow_answer_ends_in_a_timeout(server: Server, client: Client) -> None
     began = time.monotonic()
     with pytest.raises(ApiError, match=r"KFP-307.*nothing in 0\.5 s for GET"):
         client.is_multi_user()
-    assert time.monotonic() - began < 4 * 0.5 + 1.0
+    assert time.monotonic() - began < 10
 
 
 def test_a_refused_connection_names_the_server() -> None:

@@ -111,9 +111,10 @@ def replica(place: str, seconds: float, pause: float) -> None:
 
 
 def writes(place: Path, publications: int) -> None:
-    """Publishes as replica 0 without a pause."""
-    replica = publisher(place)
-    for step in range(1, publications + 1):
+    """Publishes as replica 0 without a pause, so often at least, and until there is a file `enough`."""
+    replica, step, end = publisher(place), 0, time.monotonic() + 120
+    while step < publications or (not (place / "enough").exists() and time.monotonic() < end):
+        step += 1
         replica.publish(step, {"step": np.full(300_000, step, np.float32), "a": np.array(step)})
 
 

@@ -18,6 +18,7 @@ from components.train.group.launcher import Member, State
 from tests.components.train.group.cluster.server import Cluster
 
 GROUP = "0123456789abcdef"
+START_SECONDS = 60.0
 FAST = Timing(
     watch_seconds=5,
     retry_seconds=0.1,
@@ -30,6 +31,24 @@ FAST = Timing(
     log_seconds=0.05,
     words_seconds=5.0,
 )
+
+
+class Clock:
+    """Monotonic seconds, of which a test lets some pass at once.
+
+    Limits of waiting go by it; those of watches, logs and layouts by the real one.
+    """
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
@@ -63,7 +82,7 @@ def pods() -> Callable[..., Pods]:
         given = {
             "image": "tandem-trainer:0.1.0",
             "mounts": (Mount("tandem", "/tandem"),),
-            "start_seconds": 0.6,
+            "start_seconds": START_SECONDS,
         }
         return Pods(**{**given, **changes})
 
@@ -80,14 +99,14 @@ def members(tmp_path: Path) -> list[Member]:
 
 @pytest.fixture
 def launch(
-    api: Api, pods: Callable[..., Pods], members: list[Member]
+    api: Api, pods: Callable[..., Pods], members: list[Member], clock: Clock
 ) -> Iterator[Callable[..., ClusterLauncher]]:
     made: list[ClusterLauncher] = []
 
     def start(
         restarts: int = 2, begin: bool = True, timing: Timing = FAST, **changes: Any
     ) -> ClusterLauncher:
-        launcher = ClusterLauncher(api, pods(**changes), GROUP, restarts, members, timing)
+        launcher = ClusterLauncher(api, pods(**changes), GROUP, restarts, members, timing, clock)
         made.append(launcher)
         for member in members if begin else ():
             launcher.start(member)
@@ -99,7 +118,7 @@ def launch(
         launcher._logs.close(0)
 
 
-def until(condition: Callable[[], Any], seconds: float = 5.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
     """What a condition gives once it holds."""
     deadline = time.monotonic() + seconds
     while True:
@@ -110,7 +129,7 @@ def until(condition: Callable[[], Any], seconds: float = 5.0) -> Any:
         time.sleep(0.02)
 
 
-def comes(launcher: ClusterLauncher, member: Member, kind: str, seconds: float = 5.0) -> State:
+def comes(launcher: ClusterLauncher, member: Member, kind: str, seconds: float = 30.0) -> State:
     """The state of a replica once it is of the kind."""
     seen: list[State] = []
 

@@ -70,14 +70,14 @@ class Controllers:
 
     def pods(self, replica: int | None = None) -> list[str]:
         """Names of pods that run, of a replica or of all."""
-        found = self.storage.objects["pods"].values()
-        return [
-            one["metadata"]["name"]
-            for one in found
-            if one["status"]["phase"] in ("Pending", "Running")
-            and "deletionTimestamp" not in one["metadata"]
-            and replica in (None, int(one["metadata"]["labels"]["tandem/replica"]))
-        ]
+        with self.storage.changed:
+            return [
+                one["metadata"]["name"]
+                for one in self.storage.objects["pods"].values()
+                if one["status"]["phase"] in ("Pending", "Running")
+                and "deletionTimestamp" not in one["metadata"]
+                and replica in (None, int(one["metadata"]["labels"]["tandem/replica"]))
+            ]
 
     # What controllers do by themselves.
 

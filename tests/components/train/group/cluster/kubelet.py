@@ -35,7 +35,7 @@ class Kubelet(threading.Thread):
                 if pod in alive and process.poll() is not None:
                     # One that a signal ended has 128 and its number, as in a container.
                     code = process.returncode if process.returncode >= 0 else 128 - process.returncode
-                    self.cluster.controllers.end(pod, code)
+                    self._end(pod, code)
                 elif pod not in alive and process.poll() is None:
                     process.kill()
 
@@ -45,6 +45,11 @@ class Kubelet(threading.Thread):
         for process in self.processes.values():
             process.kill()
             process.wait()
+
+    def _end(self, pod: str, code: int) -> None:
+        with self.cluster.storage.changed:
+            if pod in self.cluster.controllers.pods():
+                self.cluster.controllers.end(pod, code)
 
     def _start(self, pod: str) -> None:
         document = self.cluster.storage.objects["pods"].get(pod)

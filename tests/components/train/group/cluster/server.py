@@ -51,7 +51,8 @@ class Cluster:
 
     `faults` holds pairs of `verb resource` and an action for the next such requests: an answer, `disconnect`
     (before anything is done), `lost` (after it was done), `cut` or `garbled` (a list breaks off, or is none),
-    or seconds to be slow. Lines of logs are sent `log_late_seconds` after they were asked for.
+    or seconds to be slow. Lines of logs are sent `log_late_seconds` after they were asked for; `followed` are
+    the pods whose logs were.
     """
 
     def __init__(self) -> None:
@@ -65,6 +66,7 @@ class Cluster:
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.cut_after: int | None = None
         self.log_late_seconds = 0.0
+        self.followed: set[str] = set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -253,15 +255,18 @@ def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
                         self._chunk(b'{"type": "MODIFIED", "obj')
                         self._hang_up()
                         return
-                    found = storage.events_after(version, kind, labels, 0.2)
+                    with storage.changed:
+                        found = storage.events_after(version, kind, labels, 0.2)
+                        # Nothing may come between: a bookmark would hide it.
+                        newest = storage.version
                     for number, event, document in found:
                         # In two parts, as networks do.
                         line = text({"type": event, "object": document}) + b"\n"
                         self._chunk(line[:50])
                         self._chunk(line[50:])
                         version = number
-                    if not found and storage.version > version >= storage.oldest:
-                        version = storage.version
+                    if not found and newest > version >= storage.oldest:
+                        version = newest
                         mark = {"kind": KINDS[kind], "metadata": {"resourceVersion": str(version)}}
                         self._chunk(text({"type": "BOOKMARK", "object": mark}) + b"\n")
                 self._chunk(b"")
@@ -273,17 +278,21 @@ def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
                 "true",
                 "true",
             )
-            if pod not in storage.objects["pods"]:
+            found = storage.objects["pods"].get(pod)
+            if found is None:
                 self._answer(*status(404, "NotFound", f'pods "{pod}" not found'))
                 return
-            if storage.objects["pods"][pod]["status"]["phase"] == "Pending":
+            if found["status"]["phase"] == "Pending":
                 self._answer(*status(400, "BadRequest", "container is waiting to start"))
                 return
+            cluster.followed.add(pod)
             sent = 0
             with contextlib.suppress(ConnectionError):
                 self._begin()
                 time.sleep(cluster.log_late_seconds)
                 while cluster.open:
+                    if self._cuts(sent):
+                        return
                     over = (
                         storage.objects["pods"].get(pod, {"status": {"phase": "Failed"}})["status"]["phase"]
                         != "Running"
@@ -292,16 +301,22 @@ def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
                     for stamp, words in lines[sent:]:
                         self._chunk(f"{stamp} {words}\n".encode())
                         sent += 1
-                        if cluster.cut_after is not None and sent >= cluster.cut_after:
-                            cluster.cut_after = None
-                            self._chunk(b"2026-11-26T09:00:00.1Z half a li")
-                            self._hang_up()
+                        if self._cuts(sent):
                             return
                     if over:
                         break
                     with storage.changed:
                         storage.changed.wait(0.1)
                 self._chunk(b"")
+
+        def _cuts(self, sent: int) -> bool:
+            """Breaks a log off within a line, once so many lines were sent."""
+            if cluster.cut_after is None or sent < cluster.cut_after:
+                return False
+            cluster.cut_after = None
+            self._chunk(b"2026-11-26T09:00:00.1Z half a li")
+            self._hang_up()
+            return True
 
         def log_message(self, *_: Any) -> None:
             """The requests are kept by the cluster."""

@@ -79,7 +79,8 @@ class Storage:
             self.changed.notify_all()
 
     def select(self, kind: str, labels: str, fields: str = "") -> list[Document]:
-        return [one for one in self.objects[kind].values() if matches(one, labels, fields)]
+        with self.changed:
+            return [one for one in self.objects[kind].values() if matches(one, labels, fields)]
 
     def events_after(
         self, version: int, kind: str, labels: str, seconds: float

@@ -25,15 +25,18 @@ class Trainers(threading.Thread):
 
     def __init__(self, cluster, members, plans):
         super().__init__(daemon=True)
-        self.controllers, self.members, self.plans = cluster.controllers, members, plans
+        self.cluster, self.controllers = cluster, cluster.controllers
+        self.members, self.plans = members, plans
         self.steps = {}
         self.over = threading.Event()
 
     def run(self):
         while not self.over.wait(0.03):
             for member in self.members:
-                for pod in self.controllers.pods(member.index):
-                    self.tick(member, pod)
+                # No pod goes while it has its turn.
+                with self.cluster.storage.changed:
+                    for pod in self.controllers.pods(member.index):
+                        self.tick(member, pod)
 
     def tick(self, member, pod):
         if pod not in self.steps:
@@ -44,7 +47,8 @@ class Trainers(threading.Thread):
             return
         self.steps[pod][0] += 1
         member_dir = member.run_dir
-        if step <= STEPS:
+        # What a pod says is lost with it, unless somebody follows its log.
+        if step <= STEPS or (isinstance(plan, int) and pod not in self.cluster.followed):
             (member_dir / "progress.json").write_text(json.dumps({"step": step, "steps": STEPS, "pod": pod}))
             return
         if plan == "preempt":
@@ -75,7 +79,7 @@ def end(request, cluster, launch, members, tmp_path):
         trainers = Trainers(cluster, made, [list(plan) for plan in plans])
         trainers.start()
         launcher = launch(restarts=restarts, begin=False)
-        limits = {"stall_seconds": 2.0, "patience": 60.0} | limits
+        limits = {"stall_seconds": 60.0, "patience": 60.0} | limits
         watch = Watch(
             launcher, made, LaunchSpec(restarts=restarts, **limits), lambda _: None, poll_seconds=0.05
         )
@@ -90,7 +94,7 @@ def end(request, cluster, launch, members, tmp_path):
 
 
 def test_crashes_preemptions_and_hangs_of_some_are_survived_by_all(end):
-    endings = end([1, "whole"], ["preempt", "preempt", "whole"], ["hang", "whole"])
+    endings = end([1, "whole"], ["preempt", "preempt", "whole"], ["hang", "whole"], stall_seconds=2.0)
     assert [one.standing.kind for one in endings] == ["finished"] * 3
     assert [one.standing.restarts for one in endings] == [1, 0, 1]
     assert "no progress" in endings[2].causes[0]
@@ -123,6 +127,6 @@ def test_a_result_that_the_volume_shows_late_is_waited_for(end):
 
 def test_one_that_is_late_is_stopped_when_patience_has_run_out(end):
     began = time.monotonic()
-    endings = end(["whole"], ["whole"], ["hang"], stall_seconds=100.0, patience=0.5)
+    endings = end(["whole"], ["whole"], ["hang"], stall_seconds=100.0, patience=4.0)
     assert [one.standing.kind for one in endings] == ["finished", "finished", "late"]
     assert time.monotonic() - began < 60

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 
 import pytest
 
-from tests.components.train.group.cluster.conftest import comes, until
+from components.train.group.cluster.view import runs
+from tests.components.train.group.cluster.conftest import FAST, START_SECONDS, comes, until
 
 LAYOUTS = {"one_jobset": "JobSet", "jobset_each": "JobSet", "jobs": "Job"}
 
@@ -45,8 +47,8 @@ def test_a_crash_is_restarted_by_the_cluster_and_counted(cluster, launch, member
     others = cluster.controllers.pods(0) + cluster.controllers.pods(2)
     (pod,) = cluster.controllers.pods(1)
     cluster.controllers.end(pod, 1)
-    state = until(lambda: (s := launcher.state(members[1])).restarts and s)
-    assert (state.kind, state.restarts) == ("running", 1)
+    state = until(lambda: (s := launcher.state(members[1])).kind == "running" and s.restarts and s)
+    assert state.restarts == 1
     assert cluster.controllers.pods(0) + cluster.controllers.pods(2) == others
 
 
@@ -202,9 +204,11 @@ def test_of_one_that_was_given_up_nothing_runs_although_its_job_is_made_anew(clu
 
 
 @pytest.mark.usefixtures("layout")
-def test_one_that_waited_in_vain_leaves_its_place_when_it_is_stopped(cluster, launch, members):
+def test_one_that_waited_in_vain_leaves_its_place_when_it_is_stopped(cluster, launch, members, clock):
     cluster.controllers.hold = "node"
     launcher = launch()
+    until(lambda: "no TPU" in launcher.state(members[0]).reason)
+    clock.ahead = START_SECONDS
     assert comes(launcher, members[0], "failed").final
     launcher.stop(members[0])
     assert until(lambda: not cluster.controllers.pods(0))
@@ -245,6 +249,7 @@ def test_what_still_trains_is_removed_before_logs_are_waited_for(cluster, launch
     monkeypatch.setattr(launcher._logs, "copies", lambda pod: "-r2-" in pod)
     cluster.controllers.end(cluster.controllers.pods(2)[0], 0)
     comes(launcher, members[2], "finished")
+    until(lambda: not any(runs(pod) for pod in launcher._view.pods(2)))
     launcher.close()
     assert ["-r2-" in name for name in left] == [True]
     assert cluster.storage.objects["jobs"] == {}
@@ -252,7 +257,7 @@ def test_what_still_trains_is_removed_before_logs_are_waited_for(cluster, launch
 
 def test_an_object_whose_creation_was_not_answered_is_removed_too(cluster, launch, members):
     cluster.installed = False
-    launcher = launch(begin=False)
+    launcher = launch(begin=False, timing=dataclasses.replace(FAST, retry_seconds=5.0))
     cluster.faults = [("create jobs", "lost"), *[("create jobs", "disconnect")] * 4]
     launcher.start(members[0])
     assert launcher.state(members[0]).kind == "waiting"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from tests.components.train.group.cluster.conftest import comes, until
+from components.train.group.cluster.view import runs
+from tests.components.train.group.cluster.conftest import FAST, comes, until
 from trainer import faults
 
 
@@ -19,7 +22,7 @@ def words(member):
 
 @pytest.fixture
 def running(cluster, launch, members):
-    launcher = launch()
+    launcher = launch(timing=dataclasses.replace(FAST, close_seconds=20.0))
     for member in members:
         comes(launcher, member, "running")
     return launcher, cluster.controllers
@@ -70,7 +73,10 @@ def test_a_launcher_that_is_started_anew_goes_on_in_the_log(cluster, running, la
     controllers.say(pod, "one", "2026-11-26T09:00:00.1Z")
     launcher.state(members[0])
     until(lambda: words(members[0])[1:] == ["one"])
+    # As if it had died: its own connection copies nothing more.
     launcher._logs.close(0)
+    cluster.cut_after = 1
+    until(lambda: not launcher._logs.copies(pod))
     controllers.say(pod, "two", "2026-11-26T09:00:00.25Z")
     second = launch()
     second.state(members[0])
@@ -85,6 +91,7 @@ def test_the_end_waits_for_the_logs_of_pods_that_have_ended(cluster, running, me
         controllers.say(pod, "the last word")
         controllers.end(pod, 0)
     until(lambda: all(launcher.state(member).kind == "finished" for member in members))
+    until(lambda: not any(runs(pod) for pod in launcher._view.pods()))
     launcher.close()
     assert [words(member)[-1] for member in members] == ["the last word"] * 3
     assert cluster.storage.objects["pods"] == {}

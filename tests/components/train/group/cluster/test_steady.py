@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.components.train.group.cluster.conftest import comes, until
+from tests.components.train.group.cluster.conftest import START_SECONDS, comes, until
 from tests.components.train.group.cluster.storage import status
 from trainer.errors import TandemError
 
@@ -28,9 +28,8 @@ def test_a_restart_that_cannot_be_made_now_is_made_later(cluster, running, membe
     comes(running, members[0], "failed")
     cluster.faults = [("create jobs", answer)] * 11
     running.start(members[0])
-    state = running.state(members[0])
+    state = until(lambda: "GROUP-0" in (s := running.state(members[0])).reason and s)
     assert state.kind == "waiting"
-    assert "GROUP-0" in state.reason
     assert running.state(members[1]).kind == "running"
     cluster.faults = [] if answer == FORBIDDEN else cluster.faults
     comes(running, members[0], "running")
@@ -80,12 +79,14 @@ def test_a_stop_of_one_that_nobody_looks_at_any_more_is_made_too(cluster, runnin
     until(lambda: running.state(members[1]).kind == "running" and not cluster.controllers.pods(0))
 
 
-def test_what_the_cluster_never_does_fails_that_replica_alone(cluster, running, members):
+def test_what_the_cluster_never_does_fails_that_replica_alone(cluster, running, members, clock):
     (pod,) = cluster.controllers.pods(0)
     cluster.controllers.end(pod, 2)
     comes(running, members[0], "failed")
     cluster.rights.discard(("create", "batch", "jobs"))
     running.start(members[0])
+    assert until(lambda: "GROUP-022" in (s := running.state(members[0])).reason and s).kind == "waiting"
+    clock.ahead = START_SECONDS
     state = comes(running, members[0], "failed")
     assert state.final
     assert state.reason.startswith("GROUP-034")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import pytest
 
-from tests.components.train.group.cluster.conftest import comes, until
+from tests.components.train.group.cluster.conftest import FAST, START_SECONDS, comes, until
 
 
 @pytest.mark.parametrize(
@@ -19,11 +20,14 @@ from tests.components.train.group.cluster.conftest import comes, until
         ("volume", "GROUP-032", "made ready"),
     ],
 )
-def test_what_holds_pods_up_is_told_at_once_and_fails_in_the_end(cluster, launch, members, hold, code, words):
+def test_what_holds_pods_up_is_told_at_once_and_fails_in_the_end(
+    cluster, launch, members, clock, hold, code, words
+):
     cluster.controllers.hold = hold
     launcher = launch()
     state = until(lambda: words in (s := launcher.state(members[0])).reason and s)
     assert state.kind == "waiting"
+    clock.ahead = START_SECONDS
     state = comes(launcher, members[0], "failed")
     assert state.final
     assert state.reason.startswith(code)
@@ -39,7 +43,7 @@ def test_a_node_that_comes_in_time_is_no_failure(cluster, launch, members):
     assert comes(launcher, members[0], "running").reason == ""
 
 
-def test_a_queue_may_take_any_time(cluster, launch, members):
+def test_a_queue_may_take_any_time(cluster, launch, members, clock):
     cluster.installed = False
     launcher = launch(begin=False, queue="tandem")
     launcher.start(members[0])
@@ -50,22 +54,23 @@ def test_a_queue_may_take_any_time(cluster, launch, members):
             cluster.storage.drop("pods", pod)
         cluster.storage.put("jobs", {**job, "spec": {**job["spec"], "suspend": True}})
     until(lambda: "queue" in launcher.state(members[0]).reason)
-    time.sleep(0.9)
+    clock.ahead = 2 * START_SECONDS
     assert launcher.state(members[0]).kind == "waiting"
 
 
-def test_without_the_right_to_see_events_it_only_waits(cluster, launch, members):
+def test_without_the_right_to_see_events_it_only_waits(cluster, launch, members, clock):
     cluster.rights.discard(("list", "", "events"))
     cluster.controllers.hold = "quota"
     launcher = launch()
     until(lambda: launcher.state(members[0]) and cluster.asked("list events"))
     assert launcher.state(members[0]).kind == "waiting"
+    clock.ahead = START_SECONDS
     assert comes(launcher, members[0], "failed").reason.startswith("GROUP-034")
 
 
 def test_the_next_attempt_waits_for_pods_of_the_one_before(cluster, launch, members):
     cluster.installed = False
-    launcher = launch()
+    launcher = launch(timing=dataclasses.replace(FAST, gone_seconds=60.0))
     comes(launcher, members[0], "running")
     (before,) = cluster.controllers.pods(0)
     cluster.controllers.linger = True
@@ -104,7 +109,7 @@ def test_a_node_that_never_answers_holds_nobody_up_for_ever(cluster, launch, mem
 
 def test_in_one_jobset_a_lost_node_is_waited_for_and_costs_nothing(cluster, launch, members):
     cluster.storage.gate = True
-    launcher = launch(restarts=0, start_seconds=30.0)
+    launcher = launch(restarts=0)
     comes(launcher, members[0], "running")
     cluster.controllers.linger = True
     (lost,) = cluster.controllers.pods(0)
@@ -119,13 +124,15 @@ def test_in_one_jobset_a_lost_node_is_waited_for_and_costs_nothing(cluster, laun
     assert comes(launcher, members[0], "running").restarts == 0
 
 
-def test_pods_of_the_attempt_before_are_no_reason_to_give_one_up(cluster, launch, members):
+def test_pods_of_the_attempt_before_are_no_reason_to_give_one_up(cluster, launch, members, clock):
     cluster.installed = False
-    launcher = launch(start_seconds=0.1)
+    launcher = launch(timing=dataclasses.replace(FAST, gone_seconds=3.0))
     comes(launcher, members[0], "running")
     cluster.controllers.linger = True
     launcher.stop(members[0])
     launcher.start(members[0])
+    assert "still going" in launcher.state(members[0]).reason
+    clock.ahead = START_SECONDS
     assert "still going" in launcher.state(members[0]).reason
     until(lambda: launcher.state(members[0]).kind != "waiting")
     assert launcher.state(members[0]).kind == "running"
