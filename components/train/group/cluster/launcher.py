@@ -70,7 +70,8 @@ class ClusterLauncher:
         self._api, self._pods, self._group = api, pods, group
         self._members = {member.index: member for member in members}
         self._timing, self._clock = timing or Timing(), clock
-        self._view = View(api, group, self._timing.watch_seconds, self._timing.forgive_seconds)
+        limits = (self._timing.watch_seconds, self._timing.forgive_seconds, self._timing.words_seconds)
+        self._view = View(api, group, *limits)
         self._waits = Waits(api, self._view, pods.start_seconds, self._timing, clock)
         self._logs = Logs(api, self._has_ended, self._timing.log_seconds)
         self._told: set[int] = set()

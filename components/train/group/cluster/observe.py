@@ -54,13 +54,13 @@ def seen(job: Document | None, pods: Iterable[Document]) -> Seen:
         return Seen("waiting", blocked="api", reason="no Job yet")
     ordered = sorted(pods, key=lambda pod: (str(pod["metadata"].get("creationTimestamp")), _name(pod)))
     failed = [pod for pod in ordered if _phase(pod) == "Failed"]
-    disrupted = sum(_is_disrupted(pod) for pod in failed)
+    disrupted = sum(is_disrupted(pod) for pod in failed)
     counts: dict[str, Any] = {"restarts": len(failed) - disrupted, "disrupted": disrupted}
     conditions = conditions_of(job)
     if "Complete" in conditions:
         return Seen("finished", **counts)
     if "Failed" in conditions:
-        own = [pod for pod in failed if not _is_disrupted(pod)]
+        own = [pod for pod in failed if not is_disrupted(pod)]
         told = conditions["Failed"]
         words = [f"{told.get('reason', 'Failed')}: {told.get('message', '')}"]
         words += [_ending(pod) for pod in own[-1:]]
@@ -129,7 +129,7 @@ def _container_state(pod: Document) -> Document:
     return next((one.get("state") or {} for one in found if one.get("name") == CONTAINER), {})
 
 
-def _is_disrupted(pod: Document) -> bool:
+def is_disrupted(pod: Document) -> bool:
     """Whether it did not fail by itself: its node was needed or went away, or it was told to go."""
     return _is_going(pod) or "DisruptionTarget" in conditions_of(pod)
 

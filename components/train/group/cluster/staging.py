@@ -13,14 +13,12 @@ from absl import logging
 
 from components.train.group.cluster.errors import not_seen
 from components.train.group.cluster.here import settings_here
+from components.train.group.files import INPUTS
 from trainer.faults import point
 from trainer.storage import fsync_directory
 
 if TYPE_CHECKING:
     from trainer.loop import RunSpec
-
-INPUTS = "inputs"
-"""Folder of the copies, in the directory of the group."""
 
 
 def stage(spec: RunSpec, base: Path) -> RunSpec:

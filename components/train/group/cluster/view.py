@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from components.train.group.cluster.api import Api, Document
 from components.train.group.cluster.manifest import ATTEMPT_LABEL, REPLICA_LABEL, selector
 from components.train.group.cluster.mirror import Mirror
-from components.train.group.cluster.observe import Seen, conditions_of, seen
+from components.train.group.cluster.observe import Seen, conditions_of, is_disrupted, seen
 
 _UID = ("batch.kubernetes.io/controller-uid", "controller-uid")
 _INDEX = ("batch.kubernetes.io/job-completion-index", "job-completion-index")
@@ -21,12 +22,22 @@ class View:
         group: name of the group.
         watch_seconds: see `Mirror`. Defaults to `60`.
         forgive_seconds: see `Mirror`. Defaults to `300.0`.
+        late_seconds: how long a Job that failed may be seen to have before its pods are. Defaults to `10.0`.
 
     Raises:
         TandemError: if the first lists fail.
     """
 
-    def __init__(self, api: Api, group: str, watch_seconds: int = 60, forgive_seconds: float = 300.0) -> None:
+    def __init__(
+        self,
+        api: Api,
+        group: str,
+        watch_seconds: int = 60,
+        forgive_seconds: float = 300.0,
+        late_seconds: float = 10.0,
+    ) -> None:
+        self._late_seconds = late_seconds
+        self._waited: set[str] = set()
         self._lock = threading.Lock()
         self._ends: dict[str, Document] = {}
         self._failed: dict[str, dict[str, Document]] = {}
@@ -53,9 +64,11 @@ class View:
         return [pod for pod in self._pods.objects() if index is None or index_of(pod) == index]
 
     def seen(self, job: Document | None) -> Seen:
-        """How the replica of a Job is."""
+        """How the replica of a Job is; of one that failed once the pods that it counts were seen to have."""
         if job is None:
             return seen(None, ())
+        if "Failed" in conditions_of(job):
+            self._wait_for_pods(job)
         return seen(job, self._of(job))
 
     def end(self, uid: str) -> Seen:
@@ -68,6 +81,18 @@ class View:
         """Ends the watches."""
         self._jobs.close()
         self._pods.close()
+
+    def _wait_for_pods(self, job: Document) -> None:
+        """Jobs and pods are watched apart, and the failure of a Job says little without that of its pod."""
+        uid, counted = str(job["metadata"]["uid"]), (job.get("status") or {}).get("failed") or 0
+        deadline = time.monotonic() + self._late_seconds
+        while uid not in self._waited and time.monotonic() < deadline:
+            with self._lock:
+                failed = sum(not is_disrupted(pod) for pod in self._failed.get(uid, {}).values())
+            if failed >= counted:
+                break
+            time.sleep(0.02)
+        self._waited.add(uid)
 
     def _of(self, job: Document) -> list[Document]:
         """Pods of a Job, with those that failed and have been removed since."""

@@ -28,8 +28,8 @@ class Timing:
             starts without that. Defaults to `120.0`.
         close_seconds: float. How long the end of a group waits for pods and logs. Defaults to `20.0`.
         log_seconds: float. Between two tries to read a log. Defaults to `2.0`.
-        words_seconds: float. How long the last words of a replica that failed may be on their way.
-            Defaults to `10.0`.
+        words_seconds: float. How long the end and the last words of a pod may be on their way after its Job
+            was seen to fail. Defaults to `10.0`.
         retry_seconds: float. Before the cluster is asked again for what it did not do. Defaults to `5.0`.
         forgive_seconds: float. How long a watch may be refused, as when roles are made anew, before the
             group is ended. Defaults to `300.0`.
