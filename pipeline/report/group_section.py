@@ -58,11 +58,9 @@ def sentence(view: Mapping[str, Any]) -> str:
         f"{finished} of {plural(len(entries), 'replica')} finished; the model is that of replica "
         f"{count(chosen.get('index'))}, which has {reason} among them."
     )
-    if not any(finite(entry.get("teaching_steps")) for entry in entries):
-        told += (
-            " None was taught: nobody's weights came before its training was over, so a lower "
-            "train.codistillation.exchange_every_steps is wanted."
-        )
+    untaught = group.get("untaught")
+    if isinstance(untaught, str):
+        told += f" None was taught: {untaught.replace('`', '')}."
     return told
 
 

@@ -180,6 +180,15 @@ class Companion:
                     reason,
                 )
                 continue
+            unready = self._unready(known, arrival.step)
+            if unready is not None:
+                logging.info(
+                    "Weights of replica %d after its step %d teach nobody yet: %s.",
+                    arrival.replica,
+                    arrival.step,
+                    unready,
+                )
+                continue
             known.step, known.taken = arrival.step, known.taken + 1
             self._peers.assign(arrival.replica, arrival.arrays)
             logging.info(
@@ -197,6 +206,18 @@ class Companion:
                     staleness,
                     self._spec.max_staleness_steps,
                 )
+
+    def _unready(self, known: _Peer, step: int) -> str | None:
+        """Why weights that fit are not to be taught by; None if they are.
+
+        A peer that starts late, or anew without a checkpoint, knows less than its burn-in asks for, or than
+        its weights that are here already.
+        """
+        if step < self._teaching.burn_in_steps:
+            return f"its burn-in is {self._teaching.burn_in_steps} steps"
+        if known.step is not None and step < known.step:
+            return f"those after its step {known.step} teach on"
+        return None
 
     def staleness(self, step: int) -> dict[int, int]:
         """Own steps minus those of the publication in use, by present peer; below 0 if that is ahead."""

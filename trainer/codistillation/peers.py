@@ -79,13 +79,16 @@ class Peers:
         """Whether a peer has weights, in a graph: bool scalar."""
         return tf.reduce_any(self._flags.value > 0)
 
-    def mean(self, forward: Callable[[keras.Model], Any], shape: Any) -> tuple[Any, Any]:
+    def mean(
+        self, forward: Callable[[keras.Model], Any], believed: Callable[[Any], Any], shape: Any
+    ) -> tuple[Any, Any]:
         """The mean of what the present peers say; to be called where one is present.
 
-        An example for which a peer says something that is not finite counts without that peer.
+        An example for which a peer is not believed counts without that peer, and with the others.
 
         Args:
             forward: from a model to its predictions, float32 of the shape.
+            believed: from such predictions to bool `(...)`.
             shape: int32 `(rank,)`, that of the predictions.
 
         Returns:
@@ -99,7 +102,7 @@ class Peers:
 
             def seen(model: keras.Model = model) -> tuple[Any, Any]:
                 said = tf.stop_gradient(forward(model))
-                good = tf.math.is_finite(tf.reduce_sum(said, -1))
+                good = believed(said)
                 return tf.where(good[..., None], said, tf.zeros_like(said)), tf.cast(good, tf.float32)
 
             def unseen() -> tuple[Any, Any]:

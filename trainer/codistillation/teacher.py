@@ -30,6 +30,7 @@ class Teacher:
         step: Any,
         shape: Any,
         forward: Callable[[keras.Model], Any],
+        believed: Callable[[Any], Any],
         divergence: Callable[[Any], Any],
     ) -> Any:
         """`weight(step) D(mean)` of each example; to be called inside the tape, after the own logits.
@@ -40,6 +41,7 @@ class Teacher:
             step: int scalar, the steps done.
             shape: int32 `(rank,)`, that of the logits.
             forward: from a model to its predictions of the batch, float32 of that shape.
+            believed: from such predictions of a peer to bool `(...)`, whether they count.
             divergence: from targets of that shape to float32 `(...)`.
 
         Returns:
@@ -48,7 +50,7 @@ class Teacher:
         weight = self.teaching.weight_of(step)
 
         def taught() -> Any:
-            mean, count = self.peers.mean(forward, shape)
+            mean, count = self.peers.mean(forward, believed, shape)
             found = divergence(tf.stop_gradient(mean))
             return tf.where(count > 0, weight * found, tf.zeros_like(found))
 

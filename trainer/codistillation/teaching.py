@@ -10,11 +10,12 @@ import tensorflow as tf
 from trainer.losses import (
     bi_tempered_binary_logistic_loss,
     bi_tempered_logistic_loss,
+    temperatures,
     tempered_sigmoid,
     tempered_softmax,
 )
 from trainer.losses.temperature import Temperature
-from trainer.spec import CodistillationSpec
+from trainer.spec import BiTemperedSpec, CodistillationSpec
 
 Temperatures = tuple[Temperature, Temperature]
 PLAIN: Temperatures = (1.0, 1.0)
@@ -69,6 +70,25 @@ class Teaching:
         return self.weight * (tf.cast(risen, tf.float32) / tf.cast(ramp, tf.float32))
 
 
+def temperatures_at(spec: BiTemperedSpec | None, ramp_steps: int, step: Any) -> Temperatures:
+    """`t1` and `t2` of a step.
+
+    Args:
+        spec: the temperatures in the end; None for those of the logistic loss.
+        ramp_steps: int, at least 0. Steps in which they move there from (1, 1).
+        step: int scalar, the steps done; None for those in the end.
+
+    Example:
+        >>> temperatures_at(None, 0, None), temperatures_at(BiTemperedSpec(0.8, 1.2), 100, None)
+        ((1.0, 1.0), (0.8, 1.2))
+    """
+    if spec is None:
+        return PLAIN
+    if step is not None and ramp_steps:
+        return temperatures(step, spec.t1, spec.t2, ramp_steps)
+    return spec.t1, spec.t2
+
+
 def predictions(task: str, logits: Any, temperature: Temperature = 1.0) -> Any:
     """What a peer says of each example.
 
@@ -92,12 +112,35 @@ def predictions(task: str, logits: Any, temperature: Temperature = 1.0) -> Any:
     return tf.nn.softmax(logits) if plain else tempered_softmax(logits, temperature)
 
 
+def believed(task: str, said: Any, logits: Any) -> Any:
+    """Whether what one peer says of an example counts.
+
+    It must be finite; in a regression within 10 deviations of the label from the own answer, too: a peer so
+    far off has diverged, and says finite numbers whose square is not.
+
+    Args:
+        task: `binary`, `multiclass` or `regression`.
+        said: as `predictions` gives it, float32 `(..., outputs)`.
+        logits: own ones, float32 `(..., outputs)`.
+
+    Returns:
+        bool `(...)`.
+
+    Example:
+        >>> said, own = tf.constant([[10.5], [11.5]]), tf.constant([[1.0], [1.0]])
+        >>> believed("regression", said, own).numpy().tolist()
+        [True, False]
+    """
+    if task == "regression":
+        return tf.reduce_all(tf.abs(said - logits) <= _FARTHEST, -1)
+    return tf.math.is_finite(tf.reduce_sum(said, -1))
+
+
 def divergence(task: str, targets: Any, logits: Any, temperatures: Temperatures = PLAIN) -> Any:
     """The loss of each example with predictions of peers in place of its label.
 
     Cross-entropy to soft targets, `-sum_i q_i log p_i`; the bi-tempered loss of soft labels at other
-    temperatures; for a regression the squared difference, 0 beyond 10 deviations of the label: a peer so far
-    off has diverged, and says finite numbers whose square is not.
+    temperatures; for a regression the squared difference.
 
     Args:
         task: `binary`, `multiclass` or `regression`.
@@ -116,10 +159,7 @@ def divergence(task: str, targets: Any, logits: Any, temperatures: Temperatures 
         arXiv:1906.03361, equation 4.
     """
     if task == "regression":
-        near = tf.abs(targets - logits) <= _FARTHEST
-        # In place of the targets, not of the squares: 0 times a gradient of infinity is no number.
-        found = tf.math.squared_difference(tf.where(near, targets, logits), logits)
-        return tf.reduce_sum(found, -1)
+        return tf.reduce_sum(tf.math.squared_difference(targets, logits), -1)
     plain = all(isinstance(t, int | float) and t == 1 for t in temperatures)
     if task == "binary":
         targets, logits = tf.squeeze(targets, -1), tf.squeeze(logits, -1)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from trainer.codistillation.teaching import PLAIN, Temperatures, divergence, predictions
+from trainer.codistillation.teaching import Temperatures, believed, divergence, predictions, temperatures_at
 from trainer.data import LabelStatistics, prior_logits
 from trainer.errors import TandemError
 from trainer.export.head import link
@@ -19,7 +19,6 @@ from trainer.losses import (
     class_weight_vector,
     for_task,
     log_t,
-    temperatures,
 )
 from trainer.spec import BiTemperedSpec, FeatureSpec, TrainSpec
 
@@ -72,12 +71,7 @@ class Objective:
         return bi_tempered_logistic_loss(labels, logits, t1, t2, spec.label_smoothing)
 
     def _temperatures(self, step: Any) -> Temperatures:
-        spec = self.bi_tempered
-        if spec is None:
-            return PLAIN
-        if step is not None and self.ramp_steps:
-            return temperatures(step, spec.t1, spec.t2, self.ramp_steps)
-        return spec.t1, spec.t2
+        return temperatures_at(self.bi_tempered, self.ramp_steps, step)
 
     def predictions(self, logits: Any, step: Any) -> Any:
         """What a peer with these logits says, see `trainer.codistillation.teaching.predictions`.
@@ -87,6 +81,15 @@ class Objective:
             step: int scalar, the steps done.
         """
         return predictions(self.task, logits, self._temperatures(step)[1])
+
+    def believed(self, said: Any, logits: Any) -> Any:
+        """Whether what a peer says counts, bool `(batch,)`, see `trainer.codistillation.teaching.believed`.
+
+        Args:
+            said: as `predictions` gives it.
+            logits: own ones, float32 `(batch, outputs)`.
+        """
+        return believed(self.task, said, logits)
 
     def divergence(self, targets: Any, logits: Any, step: Any) -> Any:
         """The loss of each example, float32 `(batch,)`, with what peers say in place of its label.

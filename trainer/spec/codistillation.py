@@ -47,13 +47,14 @@ class CodistillationSpec(Record):
     Args:
         replicas: int in `[2, 16]`. Models that are trained together. Defaults to `2`.
         weight: float above 0. Weight of the teaching term, once it has risen. Defaults to `1.0`.
-        burn_in: float in `[0, 1)`. Share of the planned steps before any teaching. Defaults to `0.1`.
+        burn_in: float in `[0, 1)`. Share of the planned steps before a replica is taught, and before it
+            teaches. Defaults to `0.1`.
         ramp: float in `[0, 1)`. Share of the planned steps after those, in which the weight rises from 0 in a
             line. Defaults to `0.1`.
         exchange_every_steps: int, at least 1, or None. Steps between two publications. Defaults to `None`:
             see `every`.
-        max_staleness_steps: int, at least 1. A publication older than so many own steps teaches no more.
-            Defaults to `5000`.
+        max_staleness_steps: int, at least 1. Weights of a peer that had done more than so many steps fewer
+            than this replica teach no more. Defaults to `5000`.
         shared_data: float in `[0, 1]`. Share of the training rows that every replica sees; the rest is
             divided disjointly among them. Defaults to `1.0`.
         transfer: type in which weights are exchanged. Defaults to `float32`.

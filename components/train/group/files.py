@@ -15,14 +15,17 @@ OUTCOME = "group.json"
 POD_HEADER = "== pod "
 """Before what a pod says, in the log of its replica."""
 
+INPUTS = "inputs"
+"""Folder of copied inputs, in the directory of a group whose replicas cannot see the originals."""
+
 PROGRESS = "progress.json"
 TRAINING = "training.json"
 HISTORY = "history.json"
 
 _TAIL_BYTES = 16384
 _CODE = re.compile(r"\b[A-Z]+-\d{3}: .*")
-_TOLD = re.compile(r"[IW]\d{4} \d\d:")
-"""How a line of information or a warning begins."""
+_TOLD = re.compile(r"(?:\S+Z )?[IW]\d{4} \d\d:")
+"""How a line of information or a warning begins, in a pod's log after the time."""
 _LONGEST = 500
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,28 +11,65 @@ from components.train.group.layout import Layout
 from components.train.group.watch import Ending
 
 
-def outcome(layout: Layout, endings: Sequence[Ending], chosen: int) -> dict[str, Any]:
+def outcome(layout: Layout, endings: Sequence[Ending], chosen: int, burn_in: float) -> dict[str, Any]:
     """The group and each replica as JSON.
 
     Args:
         layout: places of the group.
         endings: one for each replica, by index.
         chosen: index of the replica whose model is that of the group.
+        burn_in: float. Share of the planned steps without teaching.
 
     Returns:
-        `group` (its name), `exchange` (its place), `chosen`, and `replicas`, by index: `index`, `end` (see
+        `group` (its name), `exchange` (its place), `chosen`, `untaught` (why no replica was taught, for
+        people; None if one was), and `replicas`, by index: `index`, `end` (see
         `components.train.group.standing.Kind`), `restarts`, `causes` (why each attempt ended that did not
         finish), `seconds` (from the start of the group to its end), `steps`, `steps_planned`,
         `stopped_early`, `validation_loss` (of the exported weights), `loss` (the last training loss),
         `teaching_steps`, `mean_staleness_steps` and `max_staleness_steps` (over its peers), and `exchange`
         (what was written and read). What is not known is None.
     """
+    replicas = [_replica(ending) for ending in endings]
     return {
         "group": layout.group,
         "exchange": layout.exchange,
         "chosen": chosen,
-        "replicas": [_replica(ending) for ending in endings],
+        "untaught": untaught(replicas, burn_in),
+        "replicas": replicas,
     }
+
+
+def untaught(replicas: Sequence[Mapping[str, Any]], burn_in: float) -> str | None:
+    """Why no replica was taught, and what to do about it; None if one was.
+
+    Args:
+        replicas: as in `outcome`.
+        burn_in: float. Share of the planned steps without teaching.
+
+    Example:
+        >>> one = {"index": 0, "end": "finished", "steps": 90, "steps_planned": 1000}
+        >>> untaught([one, one], 0.1)[:46]
+        'every training ended within its burn-in; lower'
+    """
+    if any(one.get("teaching_steps") for one in replicas):
+        return None
+    exchanges = [exchange for one in replicas if isinstance(exchange := one.get("exchange"), dict)]
+    failed = sum(
+        files.whole(exchange, name) or 0
+        for exchange in exchanges
+        for name in ("publications_failed", "looks_failed")
+    )
+    if failed:
+        return f"weights could not be written or looked for {failed} times; the logs of the replicas tell why"
+    finished = [one for one in replicas if one["end"] == "finished"]
+    if len(finished) < 2:
+        return "only one finished; why the others did not is told with their ends"
+    if all((one.get("steps") or 0) <= burn_in * (one.get("steps_planned") or 0) for one in finished):
+        return "every training ended within its burn-in; lower `train.codistillation.burn_in`"
+    return (
+        "nobody's weights came before its training was over; lower "
+        "`train.codistillation.exchange_every_steps`"
+    )
 
 
 def exchange_of(model_run: Path) -> str:

@@ -39,10 +39,11 @@ class Seen:
 def decide(seen: Seen, launch: LaunchSpec) -> Action:
     """What to do with a replica now.
 
-    `finish` if it has ended with its result, `stop` if it runs without progress for `stall_seconds`; of one
-    that has failed `refuse` if another attempt would end the same way, `lose` if no restart is left, and
-    `start` after a pause, see `pause_seconds`. A status of 0 without a result is a failure. Restarts that a
-    platform made by itself count. One that waits for its place to run is never stopped for it.
+    `finish` if it has ended with its result, however it ended, or runs on for `stall_seconds` after that;
+    `stop` if it runs without progress for `stall_seconds`; of one that has failed `refuse` if another attempt
+    would end the same way, `lose` if no restart is left, and `start` after a pause, see `pause_seconds`. A
+    status of 0 without a result is a failure. Restarts that a platform made by itself count. One that waits
+    for its place to run is never stopped for it.
 
     Args:
         seen: what is known of it.
@@ -57,13 +58,13 @@ def decide(seen: Seen, launch: LaunchSpec) -> Action:
         >>> decide(Seen(killed, 1, 5.0, 9.0, False), LaunchSpec(restarts=1))
         'lose'
     """
-    state = seen.state
+    state, quiet = seen.state, seen.quiet_seconds >= launch.stall_seconds
+    if seen.whole and (quiet or state.kind != "running"):
+        return "finish"
     if state.kind == "waiting":
         return "none"
     if state.kind == "running":
-        return "stop" if seen.quiet_seconds >= launch.stall_seconds else "none"
-    if state.kind == "finished" and seen.whole:
-        return "finish"
+        return "stop" if quiet else "none"
     if state.status == REFUSED:
         return "refuse"
     restarts = seen.restarts + state.restarts
@@ -83,26 +84,32 @@ def pause_seconds(restarts: int) -> float:
 
 
 def deadline_seconds(
-    finished_at: float, took_seconds: float, patience: float, ran_at: float | None
+    finished_at: float, took_seconds: float, planned_seconds: float, patience: float, ran_at: float | None
 ) -> float | None:
     """When the replicas that have not finished are stopped; None while none of them has run.
 
     Time in which all of them wait for their place to run is not theirs to lose: after a group was interrupted
-    one may have finished long ago, and the others stand in a queue.
+    one may have finished long ago, and the others stand in a queue. One that stopped early is no measure of
+    how long the others may learn: they have the time that all planned steps would have taken it, and more.
 
     Args:
         finished_at: float. When the first one finished, on the clock of the group, in seconds.
         took_seconds: float. How long that one trained, over all attempts and runs.
-        patience: float, at least 0. Share of that time that the others may take more.
+        planned_seconds: float, at least that. How long it would have taken for every planned step.
+        patience: float, at least 0. Share of `planned_seconds` that the others may take more.
         ran_at: when the first of the others ran, on the same clock; None if none has.
 
     Example:
-        >>> deadline_seconds(3600.0, 3600.0, 0.5, 0.0)
+        >>> deadline_seconds(3600.0, 3600.0, 3600.0, 0.5, 0.0)
         5400.0
-        >>> deadline_seconds(0.0, 3600.0, 0.5, 7200.0)
+        >>> deadline_seconds(0.0, 3600.0, 3600.0, 0.5, 7200.0)
         9000.0
+        >>> deadline_seconds(1000.0, 1000.0, 3600.0, 0.5, 0.0)
+        5400.0
     """
-    return None if ran_at is None else max(finished_at, ran_at) + patience * took_seconds
+    if ran_at is None:
+        return None
+    return max(finished_at, ran_at) + planned_seconds - took_seconds + patience * planned_seconds
 
 
 def is_over(open_replicas: Collection[int], now: float, deadline: float | None) -> bool:

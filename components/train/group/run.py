@@ -31,8 +31,6 @@ from trainer.loop.run_spec import SERVING_DIRECTORY
 from trainer.spec import ReplicaSpec
 from trainer.storage import copy_tree, write_json
 
-_INPUTS = "inputs"
-
 
 def run_group(
     spec: RunSpec, show: GroupProgress | None = None, launcher: Launcher | None = None
@@ -87,14 +85,11 @@ def _run(spec: RunSpec, show: GroupProgress | None, launcher: Launcher | None) -
     summary = files.read_object(Path(specs[chosen].run_dir) / files.TRAINING)
     _take_over(Path(specs[chosen].output_dir), Path(spec.output_dir))
     _take_over(Path(specs[chosen].run_dir), Path(spec.run_dir))
-    made = outcome(layout, endings, chosen)
+    made = outcome(layout, endings, chosen, plan.burn_in)
     write_json(Path(spec.run_dir) / files.OUTCOME, made)
-    if not any(one["teaching_steps"] for one in made["replicas"]):
-        logging.warning(
-            "No replica was taught: nobody's weights came before the training was over. Lower "
-            "`train.codistillation.exchange_every_steps`."
-        )
-    _remove(layout.base / _INPUTS)
+    if made["untaught"]:
+        logging.warning("No replica was taught: %s.", made["untaught"])
+    _remove(layout.base / files.INPUTS)
     logging.info("Replica %d is the model of the group.", chosen)
     return summary
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 Kind: TypeAlias = Literal[
-    "waiting", "starting", "training", "restarting", "finished", "refused", "lost", "late", "stopped"
+    "waiting", "starting", "training", "restarting", "finished", "refused", "lost", "late"
 ]
 """`late`: others had finished, and the patience with this one ran out; `refused`: it ended with status 2;
-`lost`: it failed for good; `stopped`: the whole group was."""
+`lost`: it failed for good."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -105,7 +105,7 @@ class Watch:
         self._poll_seconds = poll_seconds
         self._replicas = [_Replica(member) for member in members]
         self._began = 0.0
-        self._first: tuple[float, float] | None = None
+        self._first: tuple[float, float, float] | None = None
         self._deadline: float | None = None
 
     def run(self) -> list[Ending]:
@@ -134,7 +134,7 @@ class Watch:
                     break
                 self._sleep(self._poll_seconds)
             for replica in self._open():
-                self._end(replica, "late")
+                self._end(replica, "finished" if self._whole(replica) else "late")
         finally:
             self._launcher.close()
         self._show([replica.standing() for replica in self._replicas])
@@ -169,7 +169,9 @@ class Watch:
             took = files.number(summary, "seconds") or 0.0
             # Of this run only what came after the queue.
             ran = replica.seconds - _first_run(self._replicas, replica.seconds)
-            self._first = replica.seconds, max(ran, took)
+            took = max(ran, took)
+            steps, planned = (files.number(summary, name) or 0.0 for name in ("steps", "steps_planned"))
+            self._first = replica.seconds, took, took * max(planned / steps, 1.0) if steps else took
         logging.info("Replica %d: %s after %.0f s.", replica.member.index, kind, replica.seconds)
 
     def _let_go(self, replica: _Replica) -> None:
@@ -192,7 +194,7 @@ class Watch:
         content, told = files.read_json(Path(replica.member.run_dir) / files.PROGRESS)
         if content != replica.last and isinstance(told, dict):
             replica.last, replica.told, replica.moved_at = content, told, now
-        whole = state.kind == "finished" and self._whole(replica)
+        whole = self._whole(replica)
         if state.kind == "finished" and not whole:
             replica.ended_at = now if replica.ended_at is None else replica.ended_at
             if now - replica.ended_at < state.result_seconds:
@@ -213,6 +215,8 @@ class Watch:
             self._start(replica)
         elif action in _ACTIONS:
             self._end(replica, _ACTIONS[action])
+            if action == "finish" and state.kind == "running":
+                self._let_go(replica)
 
     def _name(self, replica: _Replica, state: State, now: float) -> None:
         if state.kind == "waiting":

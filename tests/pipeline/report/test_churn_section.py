@@ -47,6 +47,10 @@ def test_without_a_baseline_nothing_is_told(make_view: Make) -> None:
     assert churn_section.words(view) == ""
     assert "No blessed model was there" in section(page.render(view))
     assert "No model was evaluated" in section(page.render(make_view("failed")))
+    view["metrics"]["baseline_problem"] = "its classes are others"
+    found = section(page.render(view))
+    assert "The newest blessed model cannot be compared with: its classes are others" in found
+    assert "No blessed model was there" not in found
 
 
 def test_a_regression_flips_no_decision(make_view: Make) -> None:

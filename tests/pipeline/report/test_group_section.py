@@ -59,10 +59,10 @@ def test_without_validation_the_reason_is_another(make_view: Make) -> None:
 def test_a_group_in_which_none_was_taught_says_what_to_change(make_view: Make) -> None:
     view = make_view("group")
     assert "None was taught" not in group_section.sentence(view)
-    for one in view["group"]["replicas"]:
-        one["teaching_steps"] = 0 if one["end"] == "finished" else None
-    assert "None was taught" in group_section.sentence(view)
-    assert "train.codistillation.exchange_every_steps" in group_section.sentence(view)
+    view["group"]["untaught"] = "every training ended in its burn-in; lower `train.codistillation.burn_in`"
+    assert group_section.sentence(view).endswith(
+        " None was taught: every training ended in its burn-in; lower train.codistillation.burn_in."
+    )
 
 
 def test_a_group_in_which_nothing_failed_says_no_causes(make_view: Make) -> None:

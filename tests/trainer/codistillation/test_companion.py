@@ -128,14 +128,42 @@ def test_staleness_is_followed_and_too_old_peers_are_dropped(place: Place) -> No
 
 def test_steps_of_the_burn_in_are_not_counted_as_taught(tmp_path: Path) -> None:
     place = Place(tmp_path, Teaching(1.0, burn_in_steps=7, ramp_steps=3))
-    place.send(1, 0)
+    place.send(1, 7)
     with place.companion as companion:
         companion.begin(0, 100)
         place.after(6)
         place.after(10)
         # The weight of step 7 is 0, those of 8 and 9 are not.
         assert companion.summary()["teaching_steps"] == 2
-        assert companion.summary()["peers"]["1"]["mean_staleness_steps"] == 8.5
+        assert companion.summary()["peers"]["1"]["mean_staleness_steps"] == 1.5
+
+
+def test_a_peer_that_knows_less_than_its_burn_in_asks_for_teaches_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = Place(tmp_path, Teaching(1.0, burn_in_steps=20, ramp_steps=0))
+    place.send(1, 19)
+    place.send(2, 20)
+    with place.companion as companion, caplog.at_level(logging.INFO, "absl"):
+        companion.begin(0, 100)
+        assert place.peers.present() == [2]
+        place.send(1, 30)
+        place.after(30)
+        assert companion.staleness(30) == {1: 0, 2: 10}
+    assert "replica 1 after its step 19 teach nobody yet: its burn-in is 20 steps" in caplog.text
+    assert [one["taken"] for one in companion.summary()["peers"].values()] == [1, 1]
+
+
+def test_a_peer_that_starts_anew_does_not_take_back_what_it_taught(place: Place) -> None:
+    place.send(1, 30)
+    with place.companion as companion:
+        companion.begin(30, 100)
+        for step, taught in ((5, 30), (29, 30), (31, 31)):
+            place.send(1, step, WEIGHTS + step)
+            place.after(35)
+            assert companion.staleness(35) == {1: 35 - taught}
+        (kernel,) = place.peers._models[0].trainable_variables
+        np.testing.assert_array_equal(kernel.numpy(), WEIGHTS + 31)
 
 
 def test_a_refused_publication_is_logged_and_the_one_before_teaches_on(
@@ -249,7 +277,7 @@ def test_a_training_that_failed_tells_why_and_not_that_it_was_replaced(place: Pl
 
 def test_steps_that_peers_have_no_say_in_are_not_counted_as_taught(tmp_path: Path) -> None:
     place = Place(tmp_path, Teaching(1.0, burn_in_steps=2, ramp_steps=0), lambda step: step % 3 == 0)
-    place.send(1, 1)
+    place.send(1, 2)
     with place.companion as companion:
         companion.begin(0, 100)
         place.after(5)
@@ -257,8 +285,8 @@ def test_steps_that_peers_have_no_say_in_are_not_counted_as_taught(tmp_path: Pat
         seen = companion.summary()
     # Of the steps after 2 to 10 those after 3, 6 and 9.
     assert seen["teaching_steps"] == seen["peers"]["1"]["teaching_steps"] == 3
-    assert seen["peers"]["1"]["mean_staleness_steps"] == (2 + 5 + 8) / 3
-    assert seen["peers"]["1"]["max_staleness_steps"] == 8
+    assert seen["peers"]["1"]["mean_staleness_steps"] == (1 + 4 + 7) / 3
+    assert seen["peers"]["1"]["max_staleness_steps"] == 7
 
 
 def test_counts_are_kept_over_a_restart(place: Place, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tests.trainer.codistillation import by_hand
 from trainer.codistillation.peers import Peers
 from trainer.codistillation.teacher import Teacher
-from trainer.codistillation.teaching import Teaching, divergence, predictions
+from trainer.codistillation.teaching import Teaching, believed, divergence, predictions
 
 INPUTS = np.random.default_rng(3).normal(size=(6, 2)).astype(np.float32)
 OWN = np.array([[0.3, -0.2, 0.1], [0.0, 0.4, -0.5]], np.float32)
@@ -52,7 +52,11 @@ class Step:
             tape.watch(watched)
             logits = tf.constant(INPUTS) @ self.own
             term = self.teacher.term(
-                step, tf.shape(logits), self._forward, lambda q: divergence("multiclass", q, logits)
+                step,
+                tf.shape(logits),
+                self._forward,
+                lambda said: believed("multiclass", said, logits),
+                lambda q: divergence("multiclass", q, logits),
             )
             total = tf.reduce_sum(term)
         gradients = tape.gradient(total, watched)
@@ -112,6 +116,31 @@ def test_a_peer_that_says_no_number_teaches_nothing() -> None:
     close(step(), (np.zeros(6), np.zeros((2, 3))))
     step.peers.assign(2, {"only/kernel": SECOND})
     close(step(), step.expected(SECOND))
+
+
+@pytest.mark.parametrize("far", [15.0, 1e6, 1e30])
+def test_one_that_diverged_silences_no_other_peer_of_a_regression(far: float) -> None:
+    peers = Peers(build, [1, 2])
+    peers.assign(1, {"only/kernel": FIRST})
+    peers.assign(2, {"only/kernel": SECOND})
+    said = {1: [[0.1], [0.2]], 2: [[far], [0.4]]}
+    logits = tf.Variable([[0.0], [0.0]])
+
+    @tf.function
+    def step() -> tuple[Any, Any]:
+        with tf.GradientTape() as tape:
+            term = Teacher(peers, Teaching(1.0, 0, 0)).term(
+                tf.constant(1, tf.int64),
+                tf.shape(logits),
+                lambda model: tf.constant(said[1 + peers._models.index(model)]),
+                lambda one: believed("regression", one, logits),
+                lambda mean: divergence("regression", mean, logits),
+            )
+        return term, tape.gradient(term, logits)
+
+    term, gradient = step()
+    np.testing.assert_allclose(term.numpy(), [0.1**2, 0.3**2], rtol=1e-5)
+    np.testing.assert_allclose(gradient.numpy(), [[-0.2], [-0.6]], rtol=1e-5)
 
 
 def test_weights_that_do_not_fit_are_refused() -> None:

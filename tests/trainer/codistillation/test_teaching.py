@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.codistillation import by_hand
-from trainer.codistillation.teaching import Teaching, divergence, predictions
+from trainer.codistillation.teaching import Teaching, believed, divergence, predictions
 from trainer.losses import temperatures
 from trainer.spec import CodistillationSpec
 
@@ -55,15 +55,17 @@ def test_terms_are_those_of_the_definition(kind: str) -> None:
             np.testing.assert_allclose(term.numpy(), expected - entropy, rtol=1e-4, atol=2e-6)
 
 
-@pytest.mark.parametrize("far", [11.0, 1e10, 1e20, 3e38, np.inf])
-def test_a_peer_beyond_ten_deviations_of_a_regression_teaches_nothing(far: float) -> None:
+@pytest.mark.parametrize("far", [11.0, 1e10, 1e20, 3e38, np.inf, np.nan])
+def test_a_peer_beyond_ten_deviations_of_a_regression_is_not_believed(far: float) -> None:
     logits = tf.constant([[0.5], [0.5], [-2.0]])
-    targets = tf.constant([[far], [-far], [7.9]], tf.float32)
-    with tf.GradientTape() as tape:
-        tape.watch(logits)
-        term = divergence("regression", targets, logits)
-    np.testing.assert_allclose(term.numpy(), [0.0, 0.0, 9.9**2], rtol=1e-6)
-    np.testing.assert_allclose(tape.gradient(term, logits).numpy(), [[0.0], [0.0], [-19.8]], rtol=1e-6)
+    said = tf.constant([[far], [-far], [7.9]], tf.float32)
+    assert believed("regression", said, logits).numpy().tolist() == [False, False, True]
+
+
+def test_probabilities_are_believed_unless_one_is_no_number() -> None:
+    logits = tf.zeros((2, 3))
+    said = tf.constant([[0.2, 0.3, 0.5], [np.nan, 0.5, 0.5]])
+    assert believed("multiclass", said, logits).numpy().tolist() == [True, False]
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "units"])

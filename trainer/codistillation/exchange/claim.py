@@ -43,7 +43,8 @@ def claim(storage: Storage, group: str) -> None:
             raise TandemError(
                 "CODIST-001",
                 f"Expected a directory of group {group}. Received: group={owner}",
-                "Give another directory for the exchange, or remove it if that group's training is over.",
+                "Give another `train.codistillation.launch.directory`, or remove this one if that group's "
+                "training is over.",
                 exit_status=2,
             )
         time.sleep(_WAIT_SECONDS)

@@ -7,8 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from trainer.codistillation.teaching import PLAIN, Temperatures, divergence, predictions
-from trainer.losses import bi_tempered_logistic_loss, temperatures, tempered_log_softmax
+from trainer.codistillation.teaching import Temperatures, believed, divergence, predictions, temperatures_at
+from trainer.losses import bi_tempered_logistic_loss, tempered_log_softmax
 from trainer.spec import BiTemperedSpec, SequenceTrainSpec, TrainSpec
 from trainer.spec.sequence import END
 
@@ -54,12 +54,7 @@ class SequenceObjective:
         return _smoothed(labels, logits, self.label_smoothing)
 
     def _temperatures(self, step: Any) -> Temperatures:
-        spec = self.bi_tempered
-        if spec is None:
-            return PLAIN
-        if step is not None and self.ramp_steps:
-            return temperatures(step, spec.t1, spec.t2, self.ramp_steps)
-        return spec.t1, spec.t2
+        return temperatures_at(self.bi_tempered, self.ramp_steps, step)
 
     def predictions(self, logits: Any, step: Any) -> Any:
         """What a peer with these logits says of each position: probabilities of the shape of the logits.
@@ -69,6 +64,15 @@ class SequenceObjective:
             step: int scalar, the steps done.
         """
         return predictions("multiclass", logits, self._temperatures(step)[1])
+
+    def believed(self, said: Any, logits: Any) -> Any:
+        """Whether what a peer says of a position counts, bool `(batch, positions)`.
+
+        Args:
+            said: as `predictions` gives it.
+            logits: own ones, float32 `(batch, positions, ids)`.
+        """
+        return believed("multiclass", said, logits)
 
     def divergence(self, targets: Any, logits: Any, step: Any) -> Any:
         """The loss of each position, float32 `(batch, positions)`, with what peers say in place of its label.

@@ -181,6 +181,7 @@ class SequenceStepper:
             step,
             tf.shape(logits),
             lambda peer: self._objective.predictions(tf.cast(peer(inputs, training=False), tf.float32), step),
+            lambda said: self._objective.believed(said, logits),
             lambda targets: self._objective.divergence(targets, logits, step),
         )
 

@@ -21,6 +21,10 @@ FAILED = "E1126 15:20:02.123456 77 __main__.py:44] CODIST-001: The directory bel
         ([WARNED, "Traceback", "OSError: [Errno 28] No space left"], "OSError: [Errno 28] No space left"),
         (["Killed"], "Killed"),
         (
+            [f"2026-11-26T09:00:00.5Z {WARNED}", "2026-11-26T09:00:00.6Z OSError: [Errno 28] No space left"],
+            "2026-11-26T09:00:00.6Z OSError: [Errno 28] No space left",
+        ),
+        (
             ["== pod tandem-r0-1", "2026-11-26T09:00:00.5Z Killed", "== pod tandem-r0-2"],
             "2026-11-26T09:00:00.5Z Killed",
         ),

@@ -21,6 +21,12 @@ KILLED = State("failed", reason="killed")
         (RUNS, 0, 60.0, 0.0, False, "stop"),
         (RUNS, 3, 60.0, 0.0, False, "stop"),
         (DONE, 0, 0.0, 0.0, True, "finish"),
+        # With a result that was written before it was killed, or by one that does not end.
+        (KILLED, 3, 0.0, 0.0, True, "finish"),
+        (State("failed", 2), 0, 0.0, 0.0, True, "finish"),
+        (WAITS, 0, 0.0, 0.0, True, "finish"),
+        (RUNS, 0, 59.9, 0.0, True, "none"),
+        (RUNS, 0, 60.0, 0.0, True, "finish"),
         (DONE, 0, 0.0, 0.9, False, "none"),
         (DONE, 0, 0.0, 1.0, False, "start"),
         (DONE, 3, 0.0, 1.0, False, "lose"),
@@ -55,23 +61,31 @@ def test_pauses_grow_but_not_for_ever() -> None:
 
 
 @pytest.mark.parametrize(
-    ("finished_at", "took", "patience", "ran_at", "deadline"),
+    ("finished_at", "took", "planned", "patience", "ran_at", "deadline"),
     [
-        (100.0, 100.0, 0.5, 0.0, 150.0),
+        (100.0, 100.0, 100.0, 0.5, 0.0, 150.0),
+        # It stopped at a fifth of its steps.
+        (20.0, 20.0, 100.0, 0.5, 0.0, 150.0),
+        (20.0, 20.0, 100.0, 0.0, 0.0, 100.0),
         # Trained for an hour before the group was interrupted, and only exported in this run.
-        (20.0, 3600.0, 0.25, 0.0, 920.0),
-        (100.0, 90.0, 0.0, 0.0, 100.0),
+        (20.0, 3600.0, 3600.0, 0.25, 0.0, 920.0),
+        (100.0, 90.0, 90.0, 0.0, 0.0, 100.0),
         # All of them stood in a queue first.
-        (5000.0, 100.0, 0.5, 4900.0, 5050.0),
+        (5000.0, 100.0, 100.0, 0.5, 4900.0, 5050.0),
         # It had finished before the group was interrupted; the others are in a queue, and then run.
-        (0.0, 100.0, 0.5, None, None),
-        (0.0, 100.0, 0.5, 7000.0, 7050.0),
+        (0.0, 100.0, 100.0, 0.5, None, None),
+        (0.0, 100.0, 100.0, 0.5, 7000.0, 7050.0),
     ],
 )
 def test_patience_is_a_share_of_the_time_of_the_first_one_from_when_another_runs(
-    finished_at: float, took: float, patience: float, ran_at: float | None, deadline: float | None
+    finished_at: float,
+    took: float,
+    planned: float,
+    patience: float,
+    ran_at: float | None,
+    deadline: float | None,
 ) -> None:
-    assert deadline_seconds(finished_at, took, patience, ran_at) == deadline
+    assert deadline_seconds(finished_at, took, planned, patience, ran_at) == deadline
 
 
 def test_a_group_waits_for_the_first_that_finishes_however_long_it_takes() -> None:

@@ -160,6 +160,48 @@ def test_patience_ends_a_group(tmp_path: Path) -> None:
     assert world.stops == [(2, 150.0)]
 
 
+def test_one_that_stops_early_does_not_end_the_others(tmp_path: Path) -> None:
+    def stops_early(age: float, run_dir: Path) -> State:
+        state = trains(20)(age, run_dir)
+        if state.kind == "finished":
+            told = {"steps": 200, "steps_planned": 1000, "seconds": 20.0}
+            (run_dir / "training.json").write_text(json.dumps(told))
+        return state
+
+    world = World(tmp_path, [[stops_early], [trains(100)], [trains(10_000)]])
+    assert kinds(world.run(LaunchSpec(patience=0.5))) == ["finished", "finished", "late"]
+    assert world.now == 150.0
+
+
+@pytest.mark.parametrize(
+    ("then", "stops"),
+    [(KILLED, []), (State("failed", 2), []), (State("failed", 1, final=True), []), (RUNS, [(0, 40.0)])],
+)
+def test_a_result_counts_however_the_replica_ended(
+    tmp_path: Path, then: State, stops: list[tuple[int, float]]
+) -> None:
+    def ends(age: float, run_dir: Path) -> State:
+        told = trains(10)(age, run_dir)
+        return told if told.kind == "running" else then
+
+    world = World(tmp_path, [[ends], [trains(100)]])
+    endings = world.run(LaunchSpec(restarts=0, stall_seconds=30.0, patience=9.0))
+    assert kinds(endings) == ["finished", "finished"]
+    assert endings[0].causes == []
+    # One that does not end after its result keeps no place that others could use.
+    assert world.stops == stops
+
+
+def test_one_whose_result_is_there_when_patience_ends_is_not_late(tmp_path: Path) -> None:
+    def runs_on(age: float, run_dir: Path) -> State:
+        trains(12)(age, run_dir)
+        return RUNS
+
+    world = World(tmp_path, [[trains(10)], [runs_on]])
+    assert kinds(world.run(LaunchSpec(patience=0.5))) == ["finished", "finished"]
+    assert world.now == 15.0
+
+
 def test_one_that_had_finished_before_is_not_started(tmp_path: Path) -> None:
     world = World(tmp_path, [[], [trains(50)]])
     run_dir = Path(world.members[0].run_dir)
