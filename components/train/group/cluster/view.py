@@ -22,7 +22,7 @@ class View:
         group: name of the group.
         watch_seconds: see `Mirror`. Defaults to `60`.
         forgive_seconds: see `Mirror`. Defaults to `300.0`.
-        late_seconds: how long a Job that failed may be seen to have before its pods are. Defaults to `10.0`.
+        late_seconds: how long a Job may be seen to have ended before its pods are. Defaults to `10.0`.
 
     Raises:
         TandemError: if the first lists fail.
@@ -64,10 +64,10 @@ class View:
         return [pod for pod in self._pods.objects() if index is None or index_of(pod) == index]
 
     def seen(self, job: Document | None) -> Seen:
-        """How the replica of a Job is; of one that failed once the pods that it counts were seen to have."""
+        """How the replica of a Job is; of one that ended once the pods that it counts were seen to have."""
         if job is None:
             return seen(None, ())
-        if "Failed" in conditions_of(job):
+        if conditions_of(job).keys() & {"Complete", "Failed"}:
             self._wait_for_pods(job)
         return seen(job, self._of(job))
 
@@ -83,13 +83,15 @@ class View:
         self._pods.close()
 
     def _wait_for_pods(self, job: Document) -> None:
-        """Jobs and pods are watched apart, and the failure of a Job says little without that of its pod."""
-        uid, counted = str(job["metadata"]["uid"]), (job.get("status") or {}).get("failed") or 0
+        """Jobs and pods are watched apart, and the end of a Job says little without those of its pods."""
+        uid, status = str(job["metadata"]["uid"]), job.get("status") or {}
         deadline = time.monotonic() + self._late_seconds
         while uid not in self._waited and time.monotonic() < deadline:
-            with self._lock:
-                failed = sum(not is_disrupted(pod) for pod in self._failed.get(uid, {}).values())
-            if failed >= counted:
+            pods = [pod for pod in self._of(job) if not is_disrupted(pod)]
+            phases = [(pod.get("status") or {}).get("phase") for pod in pods]
+            if all(
+                phases.count(phase) >= (status.get(phase.lower()) or 0) for phase in ("Succeeded", "Failed")
+            ):
                 break
             time.sleep(0.02)
         self._waited.add(uid)

@@ -163,7 +163,7 @@ class Controllers:
         ]
         done = {index(pod) for pod in own if pod["status"]["phase"] == "Succeeded"}
         if len(done) == spec["completions"]:
-            self._conclude("jobs", job, "Complete", "CompletionsReached", "")
+            self._conclude("jobs", job, "Complete", "CompletionsReached", "", succeeded=len(done))
         elif refused or len(counted) > spec["backoffLimit"]:
             reason = "PodFailurePolicy" if refused else "BackoffLimitExceeded"
             self._conclude("jobs", job, "Failed", reason, "Job has failed", failed=len(counted))

@@ -7,7 +7,11 @@ import time
 import pytest
 
 from components.train.group.cluster.api import Api
+from components.train.group.cluster.view import runs
 from tests.components.train.group.cluster.conftest import comes
+
+ENDED = ("Failed", "Succeeded")
+LAYOUTS = ["one_jobset", "jobset_each", "jobs"]
 
 
 @pytest.fixture
@@ -17,7 +21,7 @@ def late_pods(monkeypatch):
 
     def later(self, kind, *given):
         for event in watch(self, kind, *given):
-            if kind == "pods" and event["object"].get("status", {}).get("phase") == "Failed":
+            if kind == "pods" and event["object"].get("status", {}).get("phase") in ENDED:
                 time.sleep(0.5)
             yield event
 
@@ -25,7 +29,7 @@ def late_pods(monkeypatch):
 
 
 @pytest.mark.usefixtures("late_pods")
-@pytest.mark.parametrize("layout", ["one_jobset", "jobset_each", "jobs"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_job_that_failed_is_told_with_the_end_of_its_pod(cluster, launch, members, layout):
     cluster.storage.gate = layout == "one_jobset"
     cluster.installed = layout != "jobs"
@@ -36,3 +40,15 @@ def test_a_job_that_failed_is_told_with_the_end_of_its_pod(cluster, launch, memb
     state = comes(launcher, members[0], "failed")
     assert state.status == 1
     assert "TRAIN-100: no space" in state.reason
+
+
+@pytest.mark.usefixtures("late_pods")
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_job_is_complete_once_its_pod_is_seen_to_have_ended(cluster, launch, members, layout):
+    cluster.storage.gate = layout == "one_jobset"
+    cluster.installed = layout != "jobs"
+    launcher = launch()
+    comes(launcher, members[0], "running")
+    cluster.controllers.end(cluster.controllers.pods(0)[0], 0)
+    comes(launcher, members[0], "finished")
+    assert not any(runs(pod) for pod in launcher._view.pods(0))
