@@ -60,8 +60,8 @@ class Codistillation(Section):
     max_staleness_steps: int = Field(
         default=5000,
         ge=1,
-        description="Weights of a peer that had done more than so many steps fewer than the replica itself "
-        "teach no more; at least `exchange_every_steps`.",
+        description="Weights of a peer that are more than so many steps behind the replica teach no more; at "
+        "least `exchange_every_steps`.",
     )
     shared_data: float = Field(
         default=1.0,

@@ -53,8 +53,8 @@ class CodistillationSpec(Record):
             line. Defaults to `0.1`.
         exchange_every_steps: int, at least 1, or None. Steps between two publications. Defaults to `None`:
             see `every`.
-        max_staleness_steps: int, at least 1. Weights of a peer that had done more than so many steps fewer
-            than this replica teach no more. Defaults to `5000`.
+        max_staleness_steps: int, at least 1. Weights of a peer that are more than so many steps behind the
+            replica teach no more. Defaults to `5000`.
         shared_data: float in `[0, 1]`. Share of the training rows that every replica sees; the rest is
             divided disjointly among them. Defaults to `1.0`.
         transfer: type in which weights are exchanged. Defaults to `float32`.
