@@ -12,7 +12,7 @@ as good.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from benchmarks.codistillation.data import prepare
@@ -22,7 +22,8 @@ from benchmarks.quality import FLIGHTS, NOISE
 from benchmarks.record import Figure
 
 SINGLE, SAME, DIVIDED = "single", "same rows", "rows divided"
-KINDS = {
+Kinds = Mapping[str, tuple[str, ...]]
+KINDS: Kinds = {
     SINGLE: (),
     SAME: ("train.codistillation={burn_in: 0.5, ramp: 0.2, shared_data: 1}",),
     DIVIDED: ("train.codistillation={burn_in: 0.5, ramp: 0.2, shared_data: 0}",),
@@ -40,7 +41,12 @@ def measure(given: Given) -> Json:
 
 
 def measured_on(
-    config: Path, given: Given, overrides: tuple[str, ...], seeds: list[int], metrics: tuple[str, ...]
+    config: Path,
+    given: Given,
+    overrides: tuple[str, ...],
+    seeds: list[int],
+    metrics: tuple[str, ...],
+    kinds: Kinds = KINDS,
 ) -> Json:
     """Trials of every kind and seed.
 
@@ -50,6 +56,7 @@ def measured_on(
         overrides: for the config.
         seeds: ints.
         metrics: of the `eval` split, the first one is the one that figures are made of.
+        kinds: overrides of each, that of single trainings first.
 
     Returns:
         `metrics`, and by kind an entry for each seed.
@@ -57,17 +64,17 @@ def measured_on(
     from benchmarks.codistillation.trials import quality, trial
 
     data = prepare(config, given.root, overrides)
-    kinds: Json = {kind: [] for kind in KINDS}
+    found: Json = {kind: [] for kind in kinds}
     for seed in seeds:
         goal = None
-        for kind, section in KINDS.items():
-            one = trial(data, data.spec(EVALUATIONS, *section, seed=seed), f"{kind}, seed {seed}")
+        for kind, own in kinds.items():
+            one = trial(data, data.spec(EVALUATIONS, *own, seed=seed), f"{kind}, seed {seed}")
             loss = final_loss(one.history)
             goal = loss if goal is None else goal
             asked = quality(data, one)
             replicas = one.group.get("replicas", [])
             stale = [r["mean_staleness_steps"] for r in replicas if r["mean_staleness_steps"] is not None]
-            kinds[kind].append(
+            found[kind].append(
                 {
                     "seed": seed,
                     "metrics": {name: asked[name] for name in metrics},
@@ -78,7 +85,7 @@ def measured_on(
                     "mean_staleness_steps": statistics.fmean(stale) if stale else None,
                 }
             )
-    return {"metrics": list(metrics), "kinds": kinds}
+    return {"metrics": list(metrics), "kinds": found}
 
 
 def values(found: Json, kind: str, name: str) -> list[float]:
@@ -87,16 +94,17 @@ def values(found: Json, kind: str, name: str) -> list[float]:
     return [one["metrics"][name] if name in one["metrics"] else one[name] for one in entries]
 
 
-def table(found: Json) -> Iterator[str]:
+def table(found: Json, kinds: Collection[str] = KINDS) -> Iterator[str]:
     """A row for each kind: means, spreads, and the mean difference to single trainings seed by seed."""
     names = [*found["metrics"], "validation_loss"]
     seeds, steps = found["kinds"][SINGLE], [one["steps"] for one in found["kinds"][SINGLE]]
     yield f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}, {steps[0]:,} steps for each replica"
     heads = "".join(f" {name.replace('_', ' '):>16} {'spread':>8} {'to single':>10}" for name in names)
-    yield f"{'':<14}{heads} {'steps to single':>18} {'staleness':>10}"
-    for kind in KINDS:
+    wide = 2 + max(len(kind) for kind in kinds)
+    yield f"{'':<{wide}}{heads} {'steps to single':>18} {'staleness':>10}"
+    for kind in kinds:
         entries = found["kinds"][kind]
-        line = f"{kind:<14}"
+        line = f"{kind:<{wide}}"
         for name in names:
             own, other = values(found, kind, name), values(found, SINGLE, name)
             line += f" {statistics.fmean(own):16.4f} {spread(own):8.4f}"
@@ -113,18 +121,19 @@ def table(found: Json) -> Iterator[str]:
         yield line.rstrip()
 
 
-def figures(found: Json) -> list[Figure]:
-    """Means of the first metric and of the validation loss, groups beside single trainings, and the share of
-    steps to their quality. A group on the same rows is promised to be no worse."""
+def figures(found: Json, kinds: Collection[str] = KINDS) -> list[Figure]:
+    """Means of the first metric and of the validation loss beside single trainings, and the share of steps to
+    their quality. A group on the same rows is promised to be no worse."""
+    others = [kind for kind in kinds if kind != SINGLE]
     made = []
     steps = [one["steps"] for one in found["kinds"][SINGLE]]
     for name in (found["metrics"][0], "validation_loss"):
         told, single = name.replace("_", " "), statistics.fmean(values(found, SINGLE, name))
         made.append(Figure(f"{told}, {SINGLE}", single, "", noise=NOISE))
-        for kind in (SAME, DIVIDED):
+        for kind in others:
             own, limit = statistics.fmean(values(found, kind, name)), MOST if kind == SAME else None
             made.append(Figure(f"{told}, {kind}, to single", own / single, "times", limit=limit, noise=NOISE))
-    for kind in (SAME, DIVIDED):
+    for kind in others:
         entries = found["kinds"][kind]
         share, _ = share_of_steps([one["steps_to_single"] for one in entries], steps)
         if share is not None:

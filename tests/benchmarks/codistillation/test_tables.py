@@ -10,7 +10,17 @@ import pytest
 
 from benchmarks import codistillation
 from benchmarks.__main__ import BENCHMARKS
-from benchmarks.codistillation import churn, cost, exchange, parts, picture, quality, replicas, staleness
+from benchmarks.codistillation import (
+    churn,
+    cost,
+    exchange,
+    parts,
+    picture,
+    pronunciation,
+    quality,
+    replicas,
+    staleness,
+)
 from benchmarks.record import Figure
 
 
@@ -158,6 +168,22 @@ def test_groups_are_compared_seed_by_seed_and_by_the_steps_to_a_single_quality()
     assert same.split()[2:5] == ["0.4050", "0.0700", "-0.0450"]
     assert same.split()[-5:] == ["62%,", "2", "of", "2", "300"]
     assert divided.split()[-4:] == ["0", "of", "2", "300"]
+
+
+def test_on_words_less_dropout_is_told_of_both_and_promised_of_none() -> None:
+    kinds = {
+        kind: [{**trial(1, loss, None, None), "metrics": {"wer": loss, "per": loss / 4}}]
+        for kind, loss in zip(pronunciation.KINDS, (0.26, 0.25, 0.27, 0.28, 0.255), strict=True)
+    }
+    found = {"metrics": ["wer", "per"], "kinds": kinds}
+    told = by_name(pronunciation.figures(found))
+    assert [name for name, one in told.items() if one.limit is not None] == [
+        "wer, same rows, to single",
+        "validation loss, same rows, to single",
+    ]
+    assert told["wer, single, half the dropout, to single"].value == pytest.approx(25 / 26)
+    _, _, *rows = pronunciation.table(found)
+    assert [row.split("  ")[0] for row in rows] == list(pronunciation.KINDS)
 
 
 SWEPT = {
