@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from components.serve import manifest, rollout
+from components.serve import manifest, promotion, rollout
 from components.serve.promotion import promote
 from components.serve.rollout import Timing, roll_out
 from tests.components.serve.cluster import merge, other_writer
@@ -124,6 +124,36 @@ def test_the_time_that_answers_take_is_none_in_which_it_stayed_ready(settings, t
     outcome = roll_out(slow, settings(ready_timeout_seconds=100), target(1), Timing(1, settle_seconds=6))
     # The first answer came at 5, so that the question at 6 is too early.
     assert (outcome.served, slow.asked) == (True, [0, 6, 12])
+
+
+class Split(Slow):
+    """A canary with a share of the traffic, until it gets all of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        revisions = {"latestCreatedRevision": "2", "latestReadyRevision": "2", "latestRolledoutRevision": "1"}
+        status = {
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "components": {"predictor": revisions},
+        }
+        predictor = {"canaryTrafficPercent": 10, "model": {"storageUri": "gs://bucket/2"}}
+        self.service = {"spec": {"predictor": predictor}, "status": status}
+
+    def patch(self, existing, change):
+        assert existing is self.service
+        assert change["spec"]["predictor"] == {"canaryTrafficPercent": None}
+        del self.service["spec"]["predictor"]["canaryTrafficPercent"]
+        self.service["status"]["components"]["predictor"]["latestRolledoutRevision"] = "2"
+        self.patched = self.now
+        return self.service
+
+
+def test_a_canary_is_not_promoted_by_one_slow_answer(monkeypatch):
+    split = Split()
+    monkeypatch.setattr(promotion, "time", split)
+    assert promote(split, "flights", 100, 1, 6) == "gs://bucket/2"
+    # After the answer to the question at 12; the first one came at 5.
+    assert (split.patched, split.asked) == (17, [0, 6, 12, 18])
 
 
 def test_a_first_release_that_fails_has_nothing_to_go_back_to(cluster, services, settings, target, timing):
